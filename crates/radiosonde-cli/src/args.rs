@@ -3,12 +3,14 @@
 mod abilities;
 mod coverage;
 mod doctor;
+mod environment;
 mod figures;
 mod help;
 mod lines;
 mod ops;
 mod select;
 mod spool;
+mod spread;
 mod time;
 mod tips;
 mod values;
@@ -19,9 +21,10 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches as _, Parser, Subcommand};
 
-pub(crate) use self::abilities::{Manner, command, variables};
+pub(crate) use self::abilities::{Manner, command};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
+pub(crate) use self::environment::{refused, variables};
 pub(crate) use self::figures::{By, MetricsArgs, StatsArgs, TopArgs};
 use self::help::*;
 pub(crate) use self::lines::LinesArgs;
@@ -113,19 +116,19 @@ impl Cli {
     pub(crate) fn read(args: Vec<OsString>) -> Result<(Self, Manner), clap::Error> {
         // As long as nothing else was asked for.
         let _ = zone::set(false);
-        let args = abilities::spread(args);
-        let mut matches = settled(&args).map_err(tips::with_tip)?;
+        let args = spread::spread(args);
+        let mut matches = settled(&args).map_err(|error| tips::with_tip(error, &args))?;
         abilities::check(&matches)?;
         let refused = |reason| command().error(ErrorKind::InvalidValue, reason);
         let is_local = abilities::is_local(&matches);
         zone::set(is_local).map_err(refused)?;
         if is_local {
             // Times of the command line are read when it is, and now they mean others.
-            matches = settled(&args)?;
+            matches = settled(&args).map_err(|error| tips::with_tip(error, &args))?;
         }
         when::told().iter().for_each(|told| eprintln!("radiosonde: {told}"));
         explain::begin(abilities::explains(&matches));
-        narrowed::begin(abilities::from_environment(&args, &matches));
+        narrowed::begin(environment::from_environment(&args, &matches));
         let manner = abilities::manner(&matches);
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         Ok((cli, manner))

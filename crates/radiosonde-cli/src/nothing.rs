@@ -1,13 +1,15 @@
 //! What is said where nothing was found: where was looked, and why there may be nothing.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use radiosonde_store::Query;
 use radiosonde_store::names::{Signal, StoredFile};
 use radiosonde_store::query::{Condition, Reading};
+use radiosonde_store::{Line, Query};
+use serde::Deserialize;
 
 use crate::commands::removed_in_all;
 use crate::narrowed;
@@ -18,8 +20,7 @@ use crate::render::time::moment;
 /// Says it on stderr. The status of the command: that nothing was found, or that a wrong place was named.
 pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     let dirs = &query.dirs;
-    if !dirs.is_empty() && dirs.iter().all(|dir| is_elsewhere(dir)) {
-        dirs.iter().take(PLACES_MAX).for_each(|dir| eprintln!("radiosonde: {}", wrong(dir)));
+    if all_wrong(dirs) {
         return USAGE;
     }
     let files = many(reading.files_read, "file");
@@ -28,9 +29,13 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     if let Some(since) = query.since.filter(|since| *since > Timestamp::now()) {
         eprintln!("radiosonde: --since is in the future, {}", moment(since));
     }
+    say_wrong(dirs);
     dirs.iter().filter_map(|dir| of_another(dir, query)).for_each(|told| {
         eprintln!("radiosonde: {told}");
     });
+    if let Some(told) = query.level.and_then(|_| without_level(query)) {
+        eprintln!("radiosonde: {told}");
+    }
     for condition in query.conditions.iter().filter(|_| can_be_read_again(dirs)) {
         if condition.compares_text() {
             let condition = shown(&condition.to_string());
@@ -58,19 +63,81 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     NOTHING
 }
 
+/// Says on stderr where all of these are directories of something else. Whether they are.
+pub(crate) fn all_wrong(dirs: &[PathBuf]) -> bool {
+    let is_wrong = !dirs.is_empty() && dirs.iter().all(|dir| is_elsewhere(dir));
+    if is_wrong {
+        say_wrong(dirs);
+    }
+    is_wrong
+}
+
+/// Says on stderr which of these are directories of something else.
+fn say_wrong(dirs: &[PathBuf]) {
+    let all = dirs.iter().filter(|dir| is_elsewhere(dir)).take(PLACES_MAX);
+    all.for_each(|dir| eprintln!("radiosonde: {}", wrong(dir)));
+}
+
+/// That no line has a level, or which levels there are that nobody knows.
+fn without_level(query: &Query) -> Option<String> {
+    let mut all = look(query);
+    all.level = None;
+    let (mut lines, mut words) = (0_u64, BTreeSet::new());
+    let mut has_known = false;
+    let _ = all.stream(&mut |line| {
+        lines += 1;
+        has_known = line.level.is_some();
+        if let Some(word) = word_of_level(&line.raw).filter(|_| words.len() < WORDS_MAX) {
+            let _ = words.insert(word);
+        }
+        if has_known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let words: Vec<String> = words.into_iter().map(|word| shown(&word)).collect();
+    match (has_known || lines == 0, words.as_slice()) {
+        (true, _) => None,
+        (false, []) => Some("no line looked at has `level`".to_owned()),
+        (false, words) => {
+            Some(format!("no level of the lines looked at is known: {}", words.join(", ")))
+        }
+    }
+}
+
+/// What a line has for its level, as it is written.
+fn word_of_level(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct OfLevel {
+        level: serde_json::Value,
+    }
+    let of: OfLevel = serde_json::from_str(text).ok()?;
+    Some(of.level.to_string().chars().take(WORD_CHARS_MAX).collect())
+}
+
+/// A query for the first lines of the same files and times, which tell what lines are like.
+fn look(query: &Query) -> Query {
+    let mut look = Query::new(query.dirs.clone());
+    look.signals.clone_from(&query.signals);
+    (look.since, look.until) = (query.since, query.until);
+    look.bytes_max = Some(LOOK_BYTES_MAX);
+    look
+}
+
 /// The key of a condition that no line has, as far as was looked.
 fn unknown_key<'a>(query: &Query, condition: &'a Condition) -> Option<&'a str> {
-    let mut is_there = Query::new(query.dirs.clone());
-    is_there.signals.clone_from(&query.signals);
-    (is_there.since, is_there.until) = (query.since, query.until);
-    is_there.conditions = vec![condition.presence()?];
-    is_there.bytes_max = Some(LOOK_BYTES_MAX);
+    let mut is_there = look(query);
+    is_there.conditions = vec![condition.presence().or_else(|| of_own(condition))?];
     let mut is_found = false;
     let _ = is_there.stream(&mut |_| {
         is_found = true;
         ControlFlow::Break(())
     });
     (!is_found).then(|| condition.key())
+}
+
+/// That a line has this key of its own. `None` where the condition holds without it as well.
+fn of_own(condition: &Condition) -> Option<Condition> {
+    let empty = Line::parse(br#"{"ts":"1970-01-01T00:00:00Z"}"#).ok()?;
+    let is_there = || format!("{}?", condition.key()).parse().ok();
+    if condition.matches(&empty) { None } else { is_there() }
 }
 
 /// What may have been meant by a key that is not there.
@@ -157,3 +224,6 @@ const ENTRIES_MAX: usize = 10_000;
 const PLACES_MAX: usize = 3;
 /// Bytes of lines in which a key is looked for: one that is used stands in some of the first.
 const LOOK_BYTES_MAX: u64 = 64 << 20;
+/// Levels that nobody knows that are named, and of each so much.
+const WORDS_MAX: usize = 3;
+const WORD_CHARS_MAX: usize = 24;

@@ -8,13 +8,18 @@ use radiosonde_events::recover::{RecoveredInstance, RecoveryReport};
 use radiosonde_runtime::drain::recover;
 
 use crate::args::RecoverArgs;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
+use crate::nothing;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, show};
 use crate::render::text::{many, shown};
 use crate::select::directories;
 
 pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut status = NOTHING;
-    for dir in directories(&args.dir)? {
+    let dirs = directories(&args.dir)?;
+    if nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
+    }
+    for dir in dirs {
         let of_dir = match recover(&dir, args.retry_quarantined) {
             Ok((report, problems)) => {
                 let status = print(&dir, &report, out)?;

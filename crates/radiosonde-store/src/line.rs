@@ -106,6 +106,15 @@ impl Line {
         self.id.as_deref().and_then(LineId::parse).map(|id| id.instance)
     }
 
+    /// The fields that stand beside the keys we know, in the order written: where lines of others have
+    /// theirs. Reads the text again.
+    #[must_use]
+    pub fn beside(&self) -> Fields {
+        let mut all: Fields = serde_json::from_str(&self.raw).unwrap_or_default();
+        all.0.retain(|(name, _)| !KEYS.contains(&name.as_str()));
+        all
+    }
+
     /// Whether it is a span line.
     #[must_use]
     pub fn is_span(&self) -> bool {
@@ -213,6 +222,23 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
     })
 }
 
+/// The keys of a line that have a place of their own in it.
+const KEYS: [&str; 14] = [
+    "ts",
+    "level",
+    "evt",
+    "source",
+    "msg",
+    "service",
+    "trace_id",
+    "span_id",
+    "job_id",
+    "machine_id",
+    "worker_id",
+    "session_id",
+    "meta",
+    "id",
+];
 /// A reason quotes keys of the line, which may be long.
 const REASON_CHARS_MAX: usize = 120;
 

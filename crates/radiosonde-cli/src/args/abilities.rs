@@ -4,9 +4,7 @@
 //! neither shown in its help nor taken on its command line. What comes from the environment is a
 //! preference for all commands: where a command has no use for it, it is passed over.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 
 use clap::builder::{PossibleValue, Resettable, StyledStr, TypedValueParser};
 use clap::error::ErrorKind;
@@ -15,13 +13,10 @@ use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, Error, Valu
 use jiff::Timestamp;
 
 use super::select::Output;
-use super::values::trace_arg;
 use super::{
     Cli, CorrelateArgs, CoverageArgs, LinesArgs, MetricsArgs, RemovedArgs, StatsArgs, TopArgs,
     TraceArgs,
 };
-use crate::render::text::shown;
-use crate::{nothing, places};
 
 /// What a command does with the options it shares with others.
 struct Abilities {
@@ -138,7 +133,7 @@ pub(super) fn parse(args: &[OsString]) -> Result<ArgMatches, Error> {
 }
 
 /// The command line with no other command than the one these arguments begin with.
-fn alone(args: &[OsString]) -> Option<Command> {
+pub(super) fn alone(args: &[OsString]) -> Option<Command> {
     let name = args.get(1)?;
     let own = ABILITIES.iter().find(|own| name == own.command)?;
     let sub = (own.arguments)(Command::new(own.command));
@@ -146,6 +141,8 @@ fn alone(args: &[OsString]) -> Option<Command> {
 }
 
 fn fitted(command: Command, abilities: &'static Abilities) -> Command {
+    // Of an option that is given twice the last counts, as behind an alias of a shell.
+    let command = command.args_override_self(true);
     command.mut_args(|arg| fit(arg, abilities)).mut_subcommands(|sub| {
         let own = ABILITIES.iter().find(|own| own.command == sub.get_name());
         fitted(sub, own.unwrap_or(abilities))
@@ -308,43 +305,7 @@ pub(super) fn time(matches: &ArgMatches) -> (Option<Timestamp>, bool) {
     (value::<Timestamp>(given, "since"), flag(given, "follow") || name == "tail")
 }
 
-/// What the variables of the options begin with.
-const VARIABLES: &str = "RADIOSONDE_CLI_";
-
-/// The conditions that have their value from the environment: `RADIOSONDE_CLI_LEVEL=error`.
-pub(super) fn from_environment(args: &[OsString], matches: &ArgMatches) -> Vec<String> {
-    let Some((name, given)) = matches.subcommand() else { return Vec::new() };
-    let is_ours = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(VARIABLES));
-    if !std::env::vars_os().any(|(name, _)| is_ours(&name)) {
-        return Vec::new();
-    }
-    let command = alone(args).unwrap_or_else(command);
-    let options = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
-    options
-        .filter(|option| option.get_help_heading() == Some("What"))
-        .filter(|option| option.get_id() != "tail")
-        .filter(|option| source(given, option.get_id().as_str()) == Some(ValueSource::EnvVariable))
-        .filter_map(|option| {
-            let name = option.get_env()?;
-            let value = std::env::var_os(name)?;
-            Some(shown(&format!("{}={}", name.to_string_lossy(), value.to_string_lossy())))
-        })
-        .collect()
-}
-
-/// The variables that options have their values from.
-pub(crate) fn variables() -> BTreeSet<String> {
-    fn add(command: &Command, names: &mut BTreeSet<String>) {
-        let variables = command.get_arguments().filter_map(Arg::get_env);
-        names.extend(variables.map(|name| name.to_string_lossy().into_owned()));
-        command.get_subcommands().for_each(|command| add(command, names));
-    }
-    let mut names = BTreeSet::new();
-    add(&Cli::command(), &mut names);
-    names
-}
-
-fn source(given: &ArgMatches, option: &str) -> Option<ValueSource> {
+pub(super) fn source(given: &ArgMatches, option: &str) -> Option<ValueSource> {
     given.try_contains_id(option).ok()?;
     given.value_source(option)
 }
@@ -357,96 +318,9 @@ fn value<T: Copy + Send + Sync + 'static>(given: &ArgMatches, option: &str) -> O
     given.try_get_one::<T>(option).ok().flatten().copied()
 }
 
-/// `--where a=1 b=2` with an option before each condition: what follows a condition and looks like one
-/// is one, and what does not, an id or a file, is not taken for one. `--dir m/*`, which a shell makes
-/// into several, likewise: what follows is one where it is there and the command could mean nothing else
-/// by it.
-pub(super) fn spread(args: Vec<OsString>) -> Vec<OsString> {
-    let mut spread = Vec::with_capacity(args.len());
-    let command = args.get(1).and_then(|command| command.to_str()).unwrap_or_default().to_owned();
-    let mut args = args.into_iter().peekable();
-    while let Some(arg) = args.next() {
-        let is_end = arg == "--";
-        let option = [WHERE, DIR].into_iter().find(|option| begins(&arg, option));
-        let is_alone = option.is_some_and(|option| arg == option);
-        spread.push(arg);
-        if is_end {
-            spread.extend(args);
-            return spread;
-        }
-        let Some(option) = option else { continue };
-        if is_alone {
-            spread.extend(args.next());
-        }
-        let fits = |next: &OsString| match option {
-            WHERE => is_condition(next),
-            _ => is_place(next, &command),
-        };
-        while let Some(next) = args.next_if(fits) {
-            spread.extend([option.into(), next]);
-        }
-    }
-    spread
-}
-
-/// Whether an argument is this option, alone or with a value.
-fn begins(arg: &OsStr, option: &str) -> bool {
-    let value = arg.to_str().and_then(|arg| arg.strip_prefix(option));
-    value.is_some_and(|value| value.is_empty() || value.starts_with('='))
-}
-
-/// Whether an argument can be nothing but a path to this command. No id has a `/`.
-fn is_place(arg: &OsStr, command: &str) -> bool {
-    let text = arg.to_string_lossy();
-    if text.starts_with('-') || Path::new(arg).symlink_metadata().is_err() {
-        return false;
-    }
-    let is_telemetry = || Path::new(arg).is_file() || nothing::is_telemetry(Path::new(arg));
-    text.contains('/')
-        || match command {
-            "correlate" | "metrics" => is_telemetry(),
-            "trace" => trace_arg(&text).is_err() && is_telemetry(),
-            // These have other words of their own.
-            "completions" | "help" | "ops" | "spool" => false,
-            _ => true,
-        }
-}
-
-/// Whether an argument can be nothing but a condition. `date=2025-10-06/app.log` looks like one.
-fn is_condition(arg: &OsStr) -> bool {
-    let text = arg.to_string_lossy();
-    !text.starts_with('-')
-        && (text.contains(['=', '<', '>']) || text.ends_with('?'))
-        && !places::is_there(Path::new(arg))
-}
-
-const DIR: &str = "--dir";
-const WHERE: &str = "--where";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn several_conditions_stand_behind_one_option_and_nothing_else_is_taken() {
-        for (given, expect) in [
-            (
-                "logs --where a=1 b>=2 c~=x d? -n 5",
-                "logs --where a=1 --where b>=2 --where c~=x --where d? -n 5",
-            ),
-            ("trace --where a=1 0edadbc0", "trace --where a=1 0edadbc0"),
-            ("logs --where=a=1 b!=2 --evt x", "logs --where=a=1 --where b!=2 --evt x"),
-            ("logs --where nonsense a=1", "logs --where nonsense --where a=1"),
-            ("logs --where a=1 --dir=x b=2", "logs --where a=1 --dir=x b=2"),
-            ("logs --where", "logs --where"),
-            ("logs -- --where a=1 b=2", "logs -- --where a=1 b=2"),
-        ] {
-            let args = given.split(' ').map(OsString::from).collect();
-            let words: Vec<_> =
-                spread(args).into_iter().map(|arg| arg.into_string().unwrap()).collect();
-            assert_eq!(words.join(" "), expect);
-        }
-    }
 
     #[test]
     fn a_command_that_is_built_alone_takes_what_it_takes_among_all() {

@@ -104,7 +104,8 @@ slowest spans, metrics with the
 most series and the labels that make them, and what was lost. Five rows each; -n N says how many,
 and --by shows one of the four with twenty. In the names of log messages # stands for a number.
 Durations are exact to a sixteenth, but for the longest. Losses are what the own metrics and events
-of the programs tell.
+of the programs tell. A line that stands in the files twice, or in copies of a directory, counts once,
+by its id.
 
 Examples:
   radiosonde top --since 1h                 the last hour on one screen

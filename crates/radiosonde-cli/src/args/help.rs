@@ -80,7 +80,9 @@ Examples:
 pub(super) const METRICS: &str =
     "Without an id: the latest snapshot of each series, and a picture of how it went: of counters
 the rate, of distributions the mean. A counter that began anew has not fallen. Quantiles are those
-of histogram_quantile in Prometheus; `>` says that one lies behind the last bucket. With --since
+of histogram_quantile in Prometheus; `>` says that one lies behind the last bucket. What a first
+snapshot has is growth since the start of its process, where process_start_time_seconds tells that, or
+since the snapshot before; otherwise it is told as what was there before. With --since
 the growth since then stands in brackets, and distributions are told of that time alone. With --job,
 --trace, --worker or --session: what was recorded under that id, summed for each series.
 

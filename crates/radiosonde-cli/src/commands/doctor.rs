@@ -7,6 +7,7 @@ use radiosonde_runtime::doctor::{Finding, Options, State, examine};
 
 use crate::args::{self, DoctorArgs};
 use crate::commands::print_json;
+use crate::nothing;
 use crate::outcome::{FOUND, NOTHING, Stop};
 use crate::render::Screen;
 use crate::render::color;
@@ -17,6 +18,8 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut options = Options::default();
     if !args.dir.is_empty() {
         options.directories = directories(&args.dir)?;
+        // It may become one, and is judged as such.
+        let _ = nothing::all_wrong(&options.directories);
     }
     options.offline = args.offline;
     let mut findings = examine(&options);
@@ -57,6 +60,17 @@ fn judge_own(finding: &mut Finding, variables: &BTreeSet<String>) {
         let shown = finding.what.strip_suffix(": honoured").unwrap_or(&finding.what);
         finding.what = format!("{shown}: no option is called so");
         finding.fix = Some(fix.to_owned());
+        return;
+    }
+    let value = std::env::var(name).unwrap_or_default();
+    if is_own
+        && finding.state == State::Ok
+        && !value.is_empty()
+        && let Some(reason) = args::refused(name, &value)
+    {
+        finding.state = State::Warn;
+        finding.what = format!("{name}: {reason}");
+        finding.fix = Some("set another, or unset it: commands refuse it".to_owned());
     }
 }
 

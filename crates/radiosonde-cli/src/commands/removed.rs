@@ -10,7 +10,8 @@ use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use crate::args::RemovedArgs;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
+use crate::nothing;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, show, some};
 use crate::output::Objects;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
@@ -51,6 +52,9 @@ pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     if undated > 0 {
         let files = many(undated, "file");
         eprintln!("radiosonde: {files} in sums left out: when they were removed is not known");
+    }
+    if !found && !partial && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
     }
     if !found && !partial {
         let span = if args.time.is_narrowed() { " in this span of time" } else { "" };

@@ -7,7 +7,7 @@
 use std::io::Write;
 
 use radiosonde_events::clean_for_terminal;
-use radiosonde_store::Line;
+use radiosonde_store::line::{Fields, Line};
 use radiosonde_store::query::condition::value_of;
 use serde_json::Value;
 
@@ -55,13 +55,20 @@ impl Csv {
         self.head(out)?;
         let value = |name: &String| match name.as_str() {
             "ts" => Some(Value::String(zone::stamp(line.ts))),
-            "meta" => serde_json::to_value(&line.meta).ok(),
+            "meta" => Some(meta(line)),
             name => value_of(line, name),
         };
         let row = record(self.columns.iter().map(value), self.is_terminal);
         out.write_all(row.as_bytes())?;
         Ok(())
     }
+}
+
+/// The fields of a line: those of `meta`, and those that lines of others have beside it.
+fn meta(line: &Line) -> Value {
+    let beside = if line.process().is_none() { line.beside() } else { Fields::default() };
+    let all = beside.iter().chain(line.meta.iter());
+    Value::Object(all.map(|(key, value)| (key.to_owned(), value.clone())).collect())
 }
 
 /// One record, its line break behind it.

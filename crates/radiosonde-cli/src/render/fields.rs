@@ -1,7 +1,7 @@
 //! The fields of a log line or event, as people read them.
 
 use radiosonde_events::clean_for_terminal as clean;
-use radiosonde_store::line::Line;
+use radiosonde_store::line::{Fields, Line};
 use serde_json::{Map, Value};
 
 use crate::render::color::Paint;
@@ -12,25 +12,27 @@ use crate::render::text::value;
 /// `  key=value  key=value`, each with two spaces before it. Objects are taken apart: what is in one
 /// has its key with a point, and the innermost ones stand together, `books.events={dropped=0 offered=7}`.
 pub(crate) fn of(line: &Line, paint: Paint) -> String {
-    let mut fields =
-        Fields { is_own: line.source.as_deref() == Some(OWN_SOURCE), paint, told: String::new() };
-    for (key, val) in line.meta.iter() {
+    let mut told =
+        Told { is_own: line.source.as_deref() == Some(OWN_SOURCE), paint, told: String::new() };
+    // Ours have none beside `meta`.
+    let beside = if line.process().is_none() { line.beside() } else { Fields::default() };
+    for (key, val) in line.meta.iter().chain(beside.iter()) {
         match val.as_object().filter(|object| is_small(object)) {
-            Some(object) => fields.object(key, object),
-            None => fields.tell(key, &fields.shown(key, val)),
+            Some(object) => told.object(key, object),
+            None => told.tell(key, &told.shown(key, val)),
         }
     }
-    fields.told
+    told.told
 }
 
-struct Fields {
+struct Told {
     /// Whether the event is one of radiosonde, whose keys end with their units.
     is_own: bool,
     paint: Paint,
     told: String,
 }
 
-impl Fields {
+impl Told {
     fn tell(&mut self, key: &str, value: &str) {
         self.told.push_str(&field(key, value, self.paint));
     }
@@ -90,6 +92,17 @@ mod tests {
     fn told(source: &str, meta: &str) -> String {
         let text = format!(r#"{{"ts":"2025-10-06T10:00:00Z","source":"{source}","meta":{meta}}}"#);
         of(&Line::parse(text.as_bytes()).unwrap(), Paint { on: false })
+    }
+
+    #[test]
+    fn lines_of_others_have_their_fields_beside_meta() {
+        let of = |text: &str| of(&Line::parse(text.as_bytes()).unwrap(), Paint { on: false });
+        let rest = r#""level":"info","msg":"m","status":205,"user":{"name":"a b"},"meta":{"n":1}"#;
+        let line = format!(r#"{{"ts":"2025-10-06T10:00:00Z",{rest}}}"#);
+        assert_eq!(of(&line), r#"  n=1  status=205  user={name="a b"}"#);
+        // Of ours a later version may have more, which has a place of its own there.
+        let ours = line.replace(r#""level""#, r#""id":"aaaaaaaa.1.2","level""#);
+        assert_eq!(of(&ours), "  n=1");
     }
 
     #[test]

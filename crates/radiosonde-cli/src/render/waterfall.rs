@@ -13,7 +13,7 @@ use crate::render::layout::Layout;
 use crate::render::line::Ids;
 use crate::render::metric::Metric;
 use crate::render::places::Places;
-use crate::render::text::{columns, fit_middle, shown};
+use crate::render::text::{columns, fit, fit_middle, shown};
 use crate::render::time::{between, clock, day, duration};
 use crate::story::{CriticalPath, Node, Row, Span, Story, What};
 
@@ -168,21 +168,24 @@ impl Scale {
     }
 }
 
-/// `metric ingestion_runs_total{provider="acme"} +1`. Where that is too long the name gives way,
-/// not the number.
+/// `metric ingestion_runs_total{provider="acme"} +1`. Where that is too long the labels give way,
+/// then the name, not the number.
 fn change(line: &Line, left: &str, screen: Screen) -> Drawn {
     let left = format!("{left}{} ", screen.paint.with(color::METRIC, "metric"));
     let Some(metric) = Metric::of(line) else {
         let msg = shown(line.msg.as_deref().unwrap_or_default());
         return Drawn::fitting(&(left + &msg), screen);
     };
-    let (change, series) = (format!(" {}", metric.change()), metric.series());
+    let (change, whole) = (format!(" {}", metric.change()), metric.series());
     let room = |edge: usize| edge.saturating_sub(columns(&left) + columns(&change));
-    let series = match screen.edge() {
-        Some(edge) => fit_middle(&series, room(edge)),
-        None => Cow::Borrowed(series.as_str()),
+    let name = shown(metric.name);
+    let series = match screen.edge().map(room) {
+        // Its labels give way first.
+        Some(room) if columns(&name) < room => fit(&whole, room),
+        Some(room) => fit_middle(&name, room),
+        None => Cow::Borrowed(whole.as_str()),
     };
-    let cut = matches!(series, Cow::Owned(_));
+    let cut = series != whole;
     let drawn = Drawn::fitting(&format!("{left}{series}{change}"), screen);
     Drawn { cut: cut || drawn.cut, ..drawn }
 }

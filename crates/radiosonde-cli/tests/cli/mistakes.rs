@@ -43,10 +43,9 @@ fn a_pattern_that_the_shell_has_taken_apart_means_all_of_it() {
         let _ = within(dir.path(), args).exits(0).prints(&both).omits(&["from web"]);
     }
     let _ = within(dir.path(), &["top", "--dir", "m/a", "m/b"]).exits(0);
-    // What is no path is not taken for one.
     let _ = within(&dir.path().join("m"), &["trace", "--dir", "a", "web"])
         .exits(2)
-        .tells(&["hex digits"])
+        .tells(&["which trace?"])
         .omits(&["from"]);
     let _ = within(dir.path(), &["events", "job-7"]).exits(2).tells(&[
         "job-7 is no directory or file",
@@ -95,7 +94,7 @@ fn a_key_that_no_line_has_is_told() {
         ("logs --where .status>=400", Some("`.status`; without the point, `status`?")),
         ("trace 0eda --where provder=acme", Some("no line looked at has `provder`")),
         ("logs --where status>=900", None),
-        ("logs --where session_id=x", None),
+        ("logs --where session_id=x", Some("no line looked at has `session_id`")),
         ("logs --where attempt>=2.0.0", Some("`attempt>=2.0.0` goes by the bytes of texts")),
         ("logs --where attempt>=20ms", Some("of numbers `attempt` does not say which they have")),
         ("logs --evt openrouter", Some("whole names")),

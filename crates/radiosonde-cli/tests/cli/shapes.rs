@@ -1,6 +1,6 @@
 //! The shapes a result is printed in: tables, comma-separated values, lines as they are.
 
-use crate::fixture::{Dir, event, lines};
+use crate::fixture::{Dir, command, event, lines, run};
 
 #[test]
 fn a_table_has_the_columns_that_were_asked_for_below_each_other() {
@@ -74,6 +74,23 @@ fn comma_separated_values_are_read_by_anybody_and_are_no_formulas() {
 }
 
 #[test]
+fn fields_of_lines_of_others_are_printed_as_those_of_ours() {
+    let dir = Dir::empty();
+    let line = r#"{"ts":"2025-10-06T10:05:00Z","level":"INFO","msg":"line 5","status":205,"user":"ann","id":"req-7"}"#;
+    dir.write("app.log", format!("{line}\n"));
+    let path = dir.path().join("app.log");
+    let of = |args: &str| {
+        let args = format!("{args} {}", path.display());
+        run(command(&args.split(' ').collect::<Vec<_>>())).exits(0)
+    };
+    let _ = of("logs").prints(&["10:05:00.000 INFO   line 5  status=205  user=ann\n"]);
+    let csv = r#""{""status"":205,""user"":""ann""}",req-7"#;
+    let _ = of("logs -o csv").prints(&[csv]);
+    // As it stands in the file.
+    assert_eq!(of("logs -o raw").out, format!("{line}\n"));
+}
+
+#[test]
 fn other_rows_are_comma_separated_as_well() {
     let dir = Dir::story();
     let ran = dir.run("coverage --known 36500d --since 36500d -o csv").exits(0);
@@ -114,7 +131,7 @@ fn the_manual_page_tells_of_every_command() {
     {
         assert_eq!(page.matches(&format!("\n.SH {section}\n")).count(), 1, "{section}");
     }
-    assert!(page.contains("RADIOSONDE_CLI_LEVEL") && page.contains("Examples:"));
+    assert!(page.contains("RADIOSONDE_CLI_LEVEL") && page.contains(".SS EXAMPLES"));
     // Each begins with its name; a part of another would end the section it stands in.
     assert_eq!(page.matches(".TH ").count(), 1);
 }

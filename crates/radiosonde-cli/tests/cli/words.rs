@@ -26,7 +26,6 @@ fn a_path_with_an_equals_sign_is_no_condition() {
         ("logs --where level=error date=2025-10-06/app.log", &["of the sixth"][..]),
         ("logs --where level=error msg~=of date=2025-10-06/app.log", &["of the sixth"]),
         ("logs --where level=error date=*/app.log", &["of the sixth", "of the seventh"]),
-        ("logs date=2025-10-06 --where msg~=.*six.* level=error", &["of the sixth"]),
     ] {
         let _ = within(dir.path(), args).exits(0).prints(prints);
     }
@@ -58,7 +57,7 @@ fn several_directories_behind_dir_are_taken_by_every_command() {
         ("metrics --dir a b", &["runs_of_a", "runs_of_b"]),
         ("metrics --dir a b runs_of_b", &["runs_of_b"]),
         ("top --by labels --dir a b", &["runs_of_a", "runs_of_b"]),
-        ("stats --dir a b", &["2 lines"]),
+        ("stats --dir a b", &["4 lines"]),
     ] {
         let _ = within(dir.path(), args).exits(0).prints(prints).omits(&["beef"]);
     }
@@ -121,4 +120,135 @@ fn a_time_of_day_of_another_day_is_told() {
 fn minute_of_day(ahead: u64) -> u64 {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     (now / 60 + ahead) % (24 * 60)
+}
+
+#[test]
+fn a_word_that_is_no_option_is_told_what_to_write() {
+    let dir = Dir::story();
+    let _ = existing(dir.path().join("t1"));
+    dir.write("w.log", lines(&[of_level(r#""info""#, "hello")]));
+    for (args, told) in [
+        ("top w.log", "w.log is a file: --dir w.log"),
+        ("stats t1", "t1 is a directory: --dir t1"),
+        ("logs w.log -i x", "(?i)"),
+        ("logs w.log -v x", "!~="),
+        ("logs w.log -g x", "--where 'msg~="),
+        ("logs w.log --reverse", "newest lines are last"),
+        ("logs w.log -5", "-n N"),
+        ("logs w.log -z", "unexpected argument '-z'"),
+    ] {
+        let ran = within(dir.path(), args).exits(2).tells(&[told]);
+        assert!(!ran.err.contains("as a value, use"), "{args}: {}", ran.err);
+    }
+}
+
+#[test]
+fn of_an_option_that_is_given_twice_the_last_counts() {
+    let dir = Dir::story();
+    let _ = dir.run("logs -l error --level debug").exits(0).prints(&["nobody's", "gave up"]);
+    let _ = dir.run("logs --level debug -l error").exits(0).prints(&["gave up"]).omits(&["429"]);
+    let _ = dir.run("logs --since 1h --since 2025-01-01 -n 3 -n 1").exits(0);
+    // Those that can be repeated all count.
+    let _ = dir.run("logs --where status=429 --where attempt=9").exits(1);
+}
+
+#[test]
+fn a_value_of_the_environment_is_refused_by_the_name_of_its_variable() {
+    let dir = Dir::story();
+    let of = |args: &str, name: &str, value: &str| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.arg("--dir").arg(dir.path()).env(name, value);
+        run(command)
+    };
+    for (name, value) in [
+        ("RADIOSONDE_CLI_LEVEL", "eror"),
+        ("RADIOSONDE_CLI_SINCE", "sometime"),
+        ("RADIOSONDE_CLI_OUTPUT", "xml"),
+        ("RADIOSONDE_CLI_WHERE", "status"),
+        ("RADIOSONDE_CLI_LIMIT", "0"),
+    ] {
+        let told = format!("for '{name}'");
+        let _ = of("logs", name, value).exits(2).tells(&[&told]);
+        let honoured = format!("{name}={value}: honoured");
+        if name == "RADIOSONDE_CLI_OUTPUT" {
+            continue;
+        }
+        let doctor = of("doctor --offline", name, value).prints(&["warn", &format!("{name}: ")]);
+        let _ = doctor.omits(&[&honoured]);
+    }
+    let typed = of("logs --level alrm", "RADIOSONDE_CLI_LEVEL", "error").exits(2);
+    let _ = typed.tells(&["for '--level <LEVEL>'"]);
+    let typed = of("logs -lalrm", "RADIOSONDE_CLI_LEVEL", "error").exits(2);
+    let _ = typed.tells(&["for '--level <LEVEL>'"]);
+    let good = of("doctor --offline", "RADIOSONDE_CLI_SINCE", "1h30m");
+    let _ = good.prints(&["RADIOSONDE_CLI_SINCE=1h30m: honoured"]);
+}
+
+#[test]
+fn a_directory_of_something_else_is_told_wherever_it_is_named() {
+    let dir = Dir::empty();
+    let of = existing(dir.path().join("m/a"));
+    std::fs::write(of.join("events-2025-10-06.jsonl"), "").unwrap();
+    for command in ["stats", "removed", "recover"] {
+        let args = format!("{command} --dir m");
+        let _ =
+            within(dir.path(), &args).exits(2).tells(&["m holds no telemetry itself: --dir m/a"]);
+    }
+    // Beside one that holds telemetry.
+    let _ = within(dir.path(), "logs m m/a")
+        .exits(1)
+        .tells(&["nothing found in 1 file", "m holds no telemetry itself: --dir m/a"]);
+}
+
+#[test]
+fn levels_that_nobody_knows_are_told_where_nothing_was_found() {
+    let dir = Dir::empty();
+    dir.write("odd.log", lines(&[of_level(r#""louder""#, "x"), of_level("7", "x")]));
+    dir.write(
+        "none.log",
+        lines(&[r#"{"ts":"2025-10-06T11:50:00Z","severity":"ERROR"}"#.to_owned()]),
+    );
+    dir.write("low.log", lines(&[of_level(r#""louder""#, "x"), of_level(r#""debug""#, "x")]));
+    for (args, told) in [
+        ("logs odd.log -l error", Some("no level of the lines looked at is known: \"louder\", 7")),
+        ("logs none.log -l error", Some("no line looked at has `level`")),
+        ("logs none.log --where level>=error", Some("no line looked at has `level`")),
+        ("logs odd.log --where job_id=x", Some("no line looked at has `job_id`")),
+        ("logs low.log -l error", None),
+        ("logs low.log --where level>=error", None),
+    ] {
+        let ran = within(dir.path(), args).exits(1).tells(&["nothing found"]);
+        match told {
+            Some(told) => assert!(ran.err.contains(told), "{args}: {}", ran.err),
+            None => assert!(!ran.err.contains("looked at"), "{args}: {}", ran.err),
+        }
+    }
+}
+
+#[test]
+fn a_command_that_is_proposed_has_no_breaks_in_it() {
+    let dir = Dir::story();
+    let mut command = command(&["correlate", "--job", "job-7", "--dir"]);
+    let _ = command.arg(dir.path()).env("COLUMNS", "60");
+    let ran = run(command).exits(0);
+    let next = ran.out.lines().find(|line| line.starts_with("next ")).unwrap();
+    assert!(next.contains("--until 2025") && next.contains("--dir "), "{}", ran.out);
+}
+
+#[test]
+fn the_manual_has_the_sections_of_manuals() {
+    let page = run(command(&["man"])).exits(0).out;
+    for section in [
+        ".SH EXIT STATUS\n",
+        ".SH ENVIRONMENT\n",
+        ".SH EXAMPLES\n",
+        ".SS EXAMPLES\n",
+        ".SS EXIT STATUS\n",
+    ] {
+        assert!(page.contains(section), "{section}");
+    }
+    assert!(page.contains(r"\fBRADIOSONDE_DIR\fR"));
+    // Examples keep their lines, and each block of them ends.
+    let count = |word: &str| page.lines().filter(|line| *line == word).count();
+    assert!(count(".nf") > 5 && count(".nf") == count(".fi"));
 }

@@ -77,10 +77,10 @@ impl<'a> Supply<'a> {
         // threads were no faster than one there.
         let frames = segments.iter().filter(|segment| matches!(segment.what, What::Frame { .. }));
         let (threads, at_first) = match frames.take(MANY).count() {
-            ..2 => (0, 0),
+            0 | 1 => (0, 0),
             // To ask for the cores opens files, which costs as much as a second thread where there
             // is only one.
-            ..MANY => (1, 0),
+            2..MANY => (1, 0),
             MANY.. => match thread::available_parallelism().map_or(1, usize::from) {
                 1 => (0, 0),
                 cores => (cores, AT_FIRST),

@@ -17,7 +17,8 @@ use radiosonde_record::Slot;
 use radiosonde_spool::{Seen, StreamSeen};
 
 use crate::args::{SpoolCommand, SpoolSelect};
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show as path_shown, some};
+use crate::nothing;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, show as path_shown, some};
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::text::shown;
@@ -82,6 +83,9 @@ fn each(select: &SpoolSelect, out: &mut dyn Write, print: Print<'_>) -> Result<u
     }
     out.flush()?;
     all.tell();
+    if all.found.is_empty() && all.failed.is_empty() && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
+    }
     if all.found.is_empty() && all.failed.is_empty() {
         eprintln!("radiosonde: no spool in {}: nothing waits to be sent over OTLP", some(&dirs));
     }

@@ -17,11 +17,11 @@ use radiosonde_store::stored::StoredReader;
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
-use crate::narrowed;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, again, some, tell};
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, again, some, tell};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
+use crate::{narrowed, nothing};
 
 pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     check_range(args.time)?;
@@ -49,6 +49,9 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         );
     }
     let is_read = stats.reading.unreadable.is_empty();
+    if !any && is_read && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
+    }
     if !any && is_read {
         let span = if args.time.is_narrowed() { " of this time" } else { "" };
         eprintln!("radiosonde: no lines{span} in {}", some(&dirs));
@@ -187,7 +190,7 @@ mod tests {
     use radiosonde_store::sealed::{SealOptions, seal};
 
     use super::*;
-    use crate::args::Show;
+    use crate::args::{Show, Time};
 
     #[test]
     fn a_file_that_is_sealed_while_others_are_counted_is_counted() {
@@ -199,7 +202,7 @@ mod tests {
         }
         let (plain, target) = ("events-2025-10-06.2.jsonl", "events-2025-10-06.2.jsonl.zst");
         let show = Show::default();
-        let args = StatsArgs { dir: vec![], full: true, time: crate::args::Time::default(), show };
+        let args = StatsArgs { dir: vec![], full: true, time: Time::default(), show };
         let mut stats = Stats::default();
         let reading = Query::new(vec![dir.path().to_owned()]).each_file_once(&mut |found| {
             if path(plain).exists() {
