@@ -52,7 +52,9 @@ fn of_value(mut error: Error, args: &[OsString]) -> Error {
     let long = named.split([' ', '=']).next().and_then(|option| option.strip_prefix("--"));
     let is_it = |arg: &Arg| arg.get_long() == long && long.is_some();
     let variable = option(args, &is_it).filter(|arg| !is_typed(arg, args));
-    if let Some(variable) = variable.and_then(|arg| arg.get_env().map(|name| name.to_os_string())) {
+    if let Some(variable) =
+        variable.and_then(|arg| arg.get_env().map(std::ffi::OsStr::to_os_string))
+    {
         let name = shown(&variable.to_string_lossy());
         let _ = error.insert(ContextKind::InvalidArg, ContextValue::String(name));
     }

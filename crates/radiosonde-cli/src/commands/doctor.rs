@@ -63,12 +63,14 @@ fn judge_own(finding: &mut Finding, variables: &BTreeSet<String>) {
         return;
     }
     let value = std::env::var(name).unwrap_or_default();
-    if is_own && finding.state == State::Ok && !value.is_empty() {
-        if let Some(reason) = args::refused(name, &value) {
-            finding.state = State::Warn;
-            finding.what = format!("{name}: {reason}");
-            finding.fix = Some("set another, or unset it: commands refuse it".to_owned());
-        }
+    if is_own
+        && finding.state == State::Ok
+        && !value.is_empty()
+        && let Some(reason) = args::refused(name, &value)
+    {
+        finding.state = State::Warn;
+        finding.what = format!("{name}: {reason}");
+        finding.fix = Some("set another, or unset it: commands refuse it".to_owned());
     }
 }
 
