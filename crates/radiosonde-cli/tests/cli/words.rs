@@ -66,7 +66,9 @@ fn several_directories_behind_dir_are_taken_by_every_command() {
         .omits(&["beef"]);
     // What may be an id, or the name of a metric, is that.
     let _ = within(dir.path(), "trace --dir a beef").exits(1).omits(&["from beef"]);
-    let _ = within(dir.path(), "metrics --dir a runs_of_b").exits(1);
+    let _ = within(dir.path(), "metrics --dir a runs_of_b")
+        .exits(2)
+        .tells(&["no metric is called runs_of_b", "is a directory: --dir runs_of_b"]);
 }
 
 #[test]

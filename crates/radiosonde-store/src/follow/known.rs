@@ -1,6 +1,7 @@
 //! What was read of files that have lost their names, as they may come back compressed.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 
 use crate::follow::file::Followed;
@@ -33,9 +34,17 @@ impl Known {
     }
 
     /// Whether a sealed file is one that was read to its end.
-    pub(super) fn has_read(&self, day: DayFile, sealed: &Path) -> bool {
+    ///
+    /// # Errors
+    /// Where descriptors run out.
+    pub(super) fn has_read(&self, day: DayFile, sealed: &Path) -> io::Result<bool> {
         let is_whole = |read: &&Read| read.day == day && read.position == u64::MAX;
-        self.0.iter().rev().filter(is_whole).any(|read| holds(sealed, read.length))
+        for read in self.0.iter().rev().filter(is_whole) {
+            if holds(sealed, read.length)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How far a file was read that others compressed since.

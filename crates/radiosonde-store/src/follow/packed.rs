@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::follow::file::{Ended, Followed, Piece};
 use crate::foreign;
 use crate::names::Form;
-use crate::reader::Chunk;
+use crate::reader::{Chunk, are_too_many};
 use crate::sealed::{self, Wanted};
 
 /// A reader of one.
@@ -99,12 +99,16 @@ impl Followed {
 }
 
 /// Whether a sealed file holds a file of so many bytes, as far as that can be told.
-pub(super) fn holds(path: &Path, length: u64) -> bool {
+///
+/// # Errors
+/// Where descriptors run out: then it is not known yet.
+pub(super) fn holds(path: &Path, length: u64) -> io::Result<bool> {
     let places = sealed::Reader::open(path).and_then(sealed::Reader::into_places);
     let end = |last: &sealed::Place| last.raw_offset.saturating_add(last.raw);
     match places {
-        Ok((_, places)) => places.last().map_or(0, end) == length,
-        Err(_) => true,
+        Ok((_, places)) => Ok(places.last().map_or(0, end) == length),
+        Err(error) if are_too_many(&error) => Err(error),
+        Err(_) => Ok(true),
     }
 }
 

@@ -106,9 +106,14 @@ impl Place {
         let is_there = |form| path(form).symlink_metadata().is_ok();
         let sealed = path(Form::Sealed);
         if is_there(Form::Sealed) && !self.sealed.contains(&file.day) {
-            if !file.has_unread() && holds(&sealed, file.length()) {
-                let _ = self.sealed.insert(file.day);
-                return false;
+            let is_read = if file.has_unread() { Ok(false) } else { holds(&sealed, file.length()) };
+            match is_read {
+                Ok(true) => {
+                    let _ = self.sealed.insert(file.day);
+                    return false;
+                }
+                Ok(false) => {}
+                Err(_) => return self.has_to_wait(),
             }
             if packed >= self.open_files_max {
                 (self.is_crowded, self.listed) = (true, None);
@@ -116,10 +121,7 @@ impl Place {
             }
             match file.go_on_sealed(&sealed, wanted) {
                 Ok(()) => {}
-                Err(error) if are_too_many(&error) => {
-                    (self.is_scarce, self.is_starved, self.listed) = (true, true, None);
-                    return true;
-                }
+                Err(error) if are_too_many(&error) => return self.has_to_wait(),
                 Err(error) => told.not_read(sealed, file.position(), error),
             }
             let _ = self.sealed.insert(file.day);
@@ -134,6 +136,12 @@ impl Place {
             self.turned.look_again(file.day);
         }
         false
+    }
+
+    /// Descriptors ran out: what is to be done with a file is done with the next look.
+    fn has_to_wait(&mut self) -> bool {
+        (self.is_scarce, self.is_starved, self.listed) = (true, true, None);
+        true
     }
 
     /// A sealed file whose day file is not there.
@@ -154,9 +162,20 @@ impl Place {
         let read = of_day.find(|file| file.is_complete());
         let length = read.and_then(Followed::plain_length);
         // It is read to its end by its descriptor, or was.
-        if length.is_some_and(|length| holds(&path, length)) || self.known.has_read(day, &path) {
-            let _ = self.sealed.insert(day);
-            return;
+        let is_read = match length.map_or(Ok(false), |length| holds(&path, length)) {
+            Ok(false) => self.known.has_read(day, &path),
+            is_read => is_read,
+        };
+        match is_read {
+            Ok(true) => {
+                let _ = self.sealed.insert(day);
+                return;
+            }
+            Ok(false) => {}
+            Err(_) => {
+                let _ = self.has_to_wait();
+                return;
+            }
         }
         let opened = self.open_packed((day, Form::Sealed), &path, 0, wanted, now);
         match opened {
