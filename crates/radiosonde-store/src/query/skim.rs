@@ -46,7 +46,8 @@ impl StoredReader {
         let (stripe_bytes, stop) = (limits.stripe_bytes, judge.stop());
         let skim = Skim { file, length, needle, threads, stripe_bytes, stop };
         let skimmed = skim.run(&mut |offset, bytes| each(Piece::Lines(offset, bytes), reading));
-        reading.bytes_read += skimmed.read - skimmed.place;
+        // Where a stripe could not be read it is behind the place that a line before it reaches to.
+        reading.bytes_read += skimmed.read.saturating_sub(skimmed.place);
         reader.go_on_at(skimmed.place)
     }
 }

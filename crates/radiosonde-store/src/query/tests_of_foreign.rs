@@ -115,6 +115,11 @@ fn a_directory_gives_what_somebody_compressed_and_each_line_once() {
         ("beside its source", vec![(PLAIN, text.clone()), (GZIP, gzip(&text))], ALL),
         ("under way", vec![(PLAIN, text.clone()), (GZIP, gzip(&text)[..9_000].to_vec())], ALL),
         ("just begun", vec![(PLAIN, text.clone()), (GZIP, Vec::new())], ALL),
+        (
+            "a copy of its beginning",
+            vec![(PLAIN, text.clone()), (GZIP, gzip(&text[..text.len() / 2]))],
+            ALL,
+        ),
         ("of the morning", vec![(PLAIN, other.clone().into_bytes()), (GZIP, gzip(&text))], ALL + 1),
     ] {
         let dir = tempfile::tempdir().unwrap();
