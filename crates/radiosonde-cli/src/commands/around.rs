@@ -56,10 +56,12 @@ impl Around {
         let mut interrupted = Newest::default();
         found.merge(query.scan(&mut |found| interrupted.add(found.line)));
         around.is_cut_off = spans.is_cut_off || interrupted.is_cut_off;
-        // What is wrong with these files is known by now, except what is wrong with other traces' lines
-        // and with frames of sealed files that hold none of the job's.
+        // What is wrong with these files is known by now, except what is wrong with other traces' lines,
+        // and with files and frames of sealed ones that hold none of the job's.
         reading.bytes_read += found.bytes_read;
-        reading.merge_damage(&found);
+        found.skipped = 0;
+        found.skips.clear();
+        reading.merge_losses(found);
         for line in spans.into_lines().chain(interrupted.into_lines()) {
             let run = line.trace_id.as_deref().and_then(|trace| run_of.get(trace));
             if let Some(run) = run {

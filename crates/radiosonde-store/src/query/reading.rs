@@ -114,7 +114,7 @@ impl Reading {
 
     /// Adds what another reading of the same directories found wrong with sealed files and this one
     /// did not: each reads only the frames that may hold what it looks for.
-    pub fn merge_damage(&mut self, other: &Self) {
+    fn merge_damage(&mut self, other: &Self) {
         for Damaged { file, damage } in &other.damaged {
             let known = |known: &Damaged| known.file == *file && known.damage == *damage;
             if !self.damaged.iter().any(known) {
@@ -128,7 +128,7 @@ impl Reading {
     }
 
     /// Adds what another reading of the same directories found that may cost lines and this one did
-    /// not: [`Reading::merge_damage`], files that could not be read, and stretches that are no lines.
+    /// not: damage, files that could not be read, and stretches that are no lines.
     pub fn merge_losses(&mut self, other: Self) {
         self.merge_damage(&other);
         for unreadable in other.unreadable {
