@@ -337,7 +337,9 @@ fn why_nothing_comes_and_why_it_follows_is_said() {
     let mut following = Following::start("tail --since 2999-01-01", dir.path());
     following.tells("holds no telemetry yet, waiting for it");
     following.tells("--since is in the future");
-    following.interrupt().exits(1);
+    // Nothing came, and it may have looked at what is there by now.
+    let status = following.interrupt().status;
+    assert!([1, 130].contains(&status), "{status}");
     append(&dir.path().join(FILE), &numbered(1));
     for (value, status) in [("maybe", 2), ("no", 0), ("", 0)] {
         let mut command = command(&["logs", "-n", "1"]);
