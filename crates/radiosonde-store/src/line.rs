@@ -110,9 +110,15 @@ impl Line {
     /// theirs. Reads the text again.
     #[must_use]
     pub fn beside(&self) -> Fields {
-        let mut all: Fields = serde_json::from_str(&self.raw).unwrap_or_default();
+        let mut all: Fields = self.taken_apart().unwrap_or_default();
         all.0.retain(|(name, _)| !KEYS.contains(&name.as_str()));
         all
+    }
+
+    /// Its text once more, as something else than a line, with the same values for texts.
+    pub(crate) fn taken_apart<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        let lenient = |_| serde_json::from_str(&lenient::quoted(&self.raw)?).ok();
+        serde_json::from_str(&self.raw).map_or_else(lenient, Some)
     }
 
     /// Whether it is a span line.

@@ -492,7 +492,7 @@ fn beside(line: &Line, path: &str) -> Option<Value> {
     if is_plain(key) {
         let _place = memmem::find(line.raw.as_bytes(), key.as_bytes())?;
     }
-    let object: Value = serde_json::from_str(&line.raw).ok()?;
+    let object: Value = line.taken_apart()?;
     of_value(&object, path).cloned()
 }
 

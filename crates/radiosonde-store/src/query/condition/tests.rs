@@ -268,6 +268,16 @@ fn what_is_null_is_looked_for_further_on() {
 }
 
 #[test]
+fn a_number_beyond_all_hides_nothing_that_stands_beside_it() {
+    let line = line(r#"{"ts":"2025-10-06T13:43:10.5Z","ratio":1E400,"id":7,"status":500}"#);
+    for holds in ["status>=500", "ratio=1E400", "id=7", "ratio?"] {
+        assert!(condition(holds).matches(&line), "{holds}");
+    }
+    let beside: Vec<_> = line.beside().iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(beside, ["ratio", "status"]);
+}
+
+#[test]
 fn a_short_word_is_the_id_or_a_field_of_that_name() {
     let line = line(
         r#"{"ts":"2025-10-06T10:00:00Z","worker_id":"worker-1","job_id":"j3","trace":"t","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","meta":{"worker":"worker-2","job":"j1"}}"#,
