@@ -33,7 +33,7 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     dirs.iter().filter_map(|dir| of_another(dir, query)).for_each(|told| {
         eprintln!("radiosonde: {told}");
     });
-    if let Some(told) = query.level.and_then(|_| without_level(query)) {
+    if let Some(told) = asks_for_level(query).then(|| without_level(query)).flatten() {
         eprintln!("radiosonde: {told}");
     }
     for condition in query.conditions.iter().filter(|_| can_be_read_again(dirs)) {
@@ -76,6 +76,12 @@ pub(crate) fn all_wrong(dirs: &[PathBuf]) -> bool {
 fn say_wrong(dirs: &[PathBuf]) {
     let all = dirs.iter().filter(|dir| is_elsewhere(dir)).take(PLACES_MAX);
     all.for_each(|dir| eprintln!("radiosonde: {}", wrong(dir)));
+}
+
+/// Whether lines without a level that is known are left out.
+fn asks_for_level(query: &Query) -> bool {
+    let asks = |condition: &Condition| condition.key() == LEVEL && of_own(condition).is_some();
+    query.level.is_some() || can_be_read_again(&query.dirs) && query.conditions.iter().any(asks)
 }
 
 /// That no line has a level, or which levels there are that nobody knows.
@@ -121,8 +127,11 @@ fn look(query: &Query) -> Query {
     look
 }
 
-/// The key of a condition that no line has, as far as was looked.
+/// The key of a condition that no line has, as far as was looked. Of the level [`without_level`] tells.
 fn unknown_key<'a>(query: &Query, condition: &'a Condition) -> Option<&'a str> {
+    if condition.key() == LEVEL {
+        return None;
+    }
     let mut is_there = look(query);
     is_there.conditions = vec![condition.presence().or_else(|| of_own(condition))?];
     let mut is_found = false;
@@ -224,6 +233,8 @@ const ENTRIES_MAX: usize = 10_000;
 const PLACES_MAX: usize = 3;
 /// Bytes of lines in which a key is looked for: one that is used stands in some of the first.
 const LOOK_BYTES_MAX: u64 = 64 << 20;
+/// The key of a line's level.
+const LEVEL: &str = "level";
 /// Levels that nobody knows that are named, and of each so much.
 const WORDS_MAX: usize = 3;
 const WORD_CHARS_MAX: usize = 24;

@@ -45,7 +45,8 @@ pub(crate) fn depends_on(since: Option<Timestamp>, follows: bool) -> bool {
     TIMES.with_borrow(|times| times[UNTIL].is_some()) && (since.is_some() || follows)
 }
 
-/// Which day times of day are of, where it is not today.
+/// Which day times of day are of, where it is not today or they are still to come: what was meant for a
+/// span that is over may be one that goes on.
 pub(crate) fn told() -> Vec<String> {
     let day = |ts| zone::of(ts).date();
     let told = |(option, given): (&str, &Option<Given>)| {
@@ -55,7 +56,8 @@ pub(crate) fn told() -> Vec<String> {
             let clock = zone::of(now).strftime("%H:%M");
             format!("{option} {text} is {}; it is {clock} now", moment(*means))
         };
-        (day(*means) != day(now)).then(told)
+        let is_to_come = *means > now && !BESIDE.get().follows;
+        (is_to_come || day(*means) != day(now)).then(told)
     };
     TIMES.with_borrow(|times| {
         ["--since", "--until"].into_iter().zip(times).filter_map(told).collect()
@@ -107,8 +109,9 @@ fn until_at(text: &str, now: Timestamp, beside: Beside) -> Result<Timestamp, Str
         Beside { since: None, .. } => last_until(time, now),
         Beside { since: Some(since), .. } => {
             let found = first_behind(time, since)?;
-            let is_of_another_day = zone::of(found).date() != zone::of(since).date();
-            if found > now && is_of_another_day {
+            // An end later today is one of a span that goes on: from the evening until the morning.
+            let is_behind_today = zone::of(found).date() > zone::of(since.max(now)).date();
+            if is_behind_today {
                 return Err(format!(
                     "an empty span of time: --since is {}, and the first {} behind it is still to \
                      come, {}",
@@ -382,8 +385,15 @@ mod tests {
             ("15:30", Some("15:00"), "16:00", Some(("06 15:00", "06 16:00"))),
             ("13:30", Some("2h"), "13:00", Some(("06 11:30", "06 13:00"))),
             ("13:30", Some("2025-10-01"), "13:00", Some(("01 00:00", "01 13:00"))),
+            // Through midnight, with an end later today.
+            ("03:36", Some("23:40"), "03:40", Some(("05 23:40", "06 03:40"))),
+            ("03:36", Some("22:00"), "06:00", Some(("05 22:00", "06 06:00"))),
+            ("03:36", Some("10h"), "05:00", Some(("05 17:36", "06 05:00"))),
+            ("03:36", Some("2025-10-05T22:00"), "06:00", Some(("05 22:00", "06 06:00"))),
+            ("03:36", Some("03:00"), "05:00", Some(("06 03:00", "06 05:00"))),
+            ("01:52", Some("23:50"), "23:40", Some(("05 23:50", "06 23:40"))),
             // A slip, which was no span of time before either.
-            ("01:52", Some("23:50"), "23:40", None),
+            ("03:36", Some("02:00"), "01:00", None),
             ("14:00", Some("13:00"), "12:00", None),
             ("14:00", Some("13:00"), "13:00", None),
             // Alone it is the last there was.

@@ -88,16 +88,17 @@ impl FromStr for Level {
 
     /// Reads a level in any case, by the words of others as well: those of syslog (`emerg`, `alert`,
     /// `crit`, `err`, `warn`, `notice`), zap (`dpanic`, `panic`, `fatal`), `java.util.logging` (`severe`,
-    /// `fine`) and Serilog (`information`, `verbose`).
+    /// `fine`), Serilog (`information`, `verbose`, and of three letters like zerolog's: `dbg`, `inf`, `wrn`,
+    /// `ftl`), and by the letters of glog (`I`, `W`, `E`, `F`).
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         Ok(match word.to_ascii_lowercase().as_str() {
-            "trace" | "finest" | "verbose" => Self::Trace,
-            "debug" | "fine" | "finer" => Self::Debug,
-            "info" | "information" | "informational" | "notice" => Self::Info,
-            "warn" | "warning" => Self::Warning,
-            "err" | "error" | "severe" => Self::Error,
-            "crit" | "critical" | "fatal" | "panic" | "dpanic" | "alert" | "emerg"
-            | "emergency" => Self::Critical,
+            "trace" | "trc" | "finest" | "verbose" | "vrb" => Self::Trace,
+            "debug" | "dbg" | "fine" | "finer" => Self::Debug,
+            "info" | "inf" | "i" | "information" | "informational" | "notice" => Self::Info,
+            "warn" | "warning" | "wrn" | "w" => Self::Warning,
+            "err" | "error" | "e" | "severe" => Self::Error,
+            "crit" | "critical" | "fatal" | "ftl" | "f" | "panic" | "pnc" | "dpanic" | "alert"
+            | "emerg" | "emergency" => Self::Critical,
             _ => return Err(UnknownLevel(word.chars().take(32).collect())),
         })
     }
@@ -120,8 +121,12 @@ mod tests {
     fn levels_of_others_are_known() {
         for (words, level) in [
             (&["panic", "DPANIC", "emerg", "alert", "FATAL", "crit"][..], Level::Critical),
-            (&["SEVERE", "err"], Level::Error),
-            (&["notice", "Information"], Level::Info),
+            (&["FTL", "PNC", "F"], Level::Critical),
+            (&["SEVERE", "err", "ERR", "E"], Level::Error),
+            (&["WRN", "W"], Level::Warning),
+            (&["notice", "Information", "INF", "I"], Level::Info),
+            (&["DBG"], Level::Debug),
+            (&["TRC", "VRB"], Level::Trace),
         ] {
             for word in words {
                 assert_eq!(word.parse(), Ok(level), "{word}");

@@ -78,6 +78,9 @@ fn levels_of_others_are_found_by_ours() {
         (r#""panic""#, "a panic"),
         (r#""emerg""#, "an emergency"),
         (r#""SEVERE""#, "severe"),
+        (r#""FTL""#, "three letters"),
+        (r#""E""#, "one letter"),
+        (r#""WRN""#, "a lesser one"),
         ("50", "pino error"),
         (r#""notice""#, "a notice"),
         ("30", "pino info"),
@@ -86,8 +89,8 @@ fn levels_of_others_are_found_by_ours() {
     dir.write("app.log", lines(&all));
     let _ = within(dir.path(), "logs app.log -l error")
         .exits(0)
-        .prints(&["a panic", "an emergency", "severe", "pino error"])
-        .omits(&["notice", "info"]);
+        .prints(&["a panic", "an emergency", "severe", "three letters", "one letter", "pino error"])
+        .omits(&["a lesser one", "notice", "info"]);
     let _ = within(dir.path(), "logs app.log --where level=info")
         .exits(0)
         .prints(&["a notice", "pino info"])
@@ -112,7 +115,15 @@ fn a_time_of_day_of_another_day_is_told() {
     if is_ahead {
         let told = [format!("--since {since} is "), format!("--until {until} is ")];
         let _ = ran.exits(1).tells(&[&told[0], &told[1], "nothing found"]);
+        // From yesterday until later today: it goes on, and may be a slip.
         let _ = within(dir.path(), &format!("logs app.log --since {until} --until {since}"))
+            .exits(1)
+            .tells(&[&format!("--since {until} is "), &format!("--until {since} is ")]);
+    }
+    // The same of today, the end first.
+    let (since, until) = (ahead(24 * 60 - 5), ahead(24 * 60 - 10));
+    if until < since && since < ahead(0) {
+        let _ = within(dir.path(), &format!("logs app.log --since {since} --until {until}"))
             .exits(2)
             .tells(&["an empty span of time", "still to come"]);
     }
@@ -213,6 +224,10 @@ fn levels_that_nobody_knows_are_told_where_nothing_was_found() {
     dir.write("low.log", lines(&[of_level(r#""louder""#, "x"), of_level(r#""debug""#, "x")]));
     for (args, told) in [
         ("logs odd.log -l error", Some("no level of the lines looked at is known: \"louder\", 7")),
+        (
+            "logs odd.log --where level>=error",
+            Some("no level of the lines looked at is known: \"louder\", 7"),
+        ),
         ("logs none.log -l error", Some("no line looked at has `level`")),
         ("logs none.log --where level>=error", Some("no line looked at has `level`")),
         ("logs odd.log --where job_id=x", Some("no line looked at has `job_id`")),
