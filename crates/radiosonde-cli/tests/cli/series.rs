@@ -157,12 +157,20 @@ fn what_the_first_snapshot_of_a_process_has_is_a_rise() {
         ("2025-10-06T11:00:00Z", "120 (+120)", "6 (+6)"),
         // It ran before that, and the other one came later.
         ("2025-10-06T11:00:30Z", "120 (+0)", "6 (+6)"),
-        ("2025-10-06T11:02:30Z", "120 (+0)", "6 (+0)"),
     ] {
         let args = format!("metrics --since {since}");
         let (one, two) = (row(&args, "runs_total "), row(&args, late));
         assert!(one.contains(first) && two.contains(other), "{since}:\n{one}\n{two}");
     }
+    // One snapshot alone: nobody knows what it had before.
+    let alone = "metrics --since 2025-10-06T11:02:30Z";
+    for (begin, all) in [("runs_total ", " 120"), (late, " 6")] {
+        assert!(row(alone, begin).ends_with(all), "{}", row(alone, begin));
+    }
+    let unknown = "it is not known what they grew by";
+    let _ = dir.run(alone).exits(0).prints(&[unknown]).omits(&["(+"]);
+    let _ = dir.run("metrics --since 2025-10-06T11:00:30Z").exits(0).omits(&[unknown]);
+    let _ = dir.run("metrics --until 2025-10-06T11:01:30Z").exits(0).omits(&[unknown]);
     // The line that tells does not fit the condition.
     let where_name =
         row("metrics --where name=runs_total --since 2025-10-06T11:00:00Z", "runs_total ");
@@ -184,4 +192,12 @@ fn of_distributions_nothing_new_is_nothing() {
     );
     let _ = dir.run("metrics --since 2025-10-06").exits(0).prints(&["wait_seconds  +0"]);
     let _ = dir.run("metrics").exits(0).prints(&["30 × mean 4.33 s"]);
+}
+
+#[test]
+fn of_one_snapshot_of_a_distribution_it_is_not_known_what_came_since() {
+    let ran = dir().run("metrics wait --since 2025-10-06T11:00:03Z").exits(0);
+    let row = ran.out.lines().find(|line| line.contains("wait_seconds")).unwrap();
+    assert!(row.contains("30 × mean") && !row.contains('+'), "{row}");
+    let _ = ran.prints(&["it is not known what they grew by"]);
 }

@@ -319,3 +319,93 @@ fn a_narrow_terminal_shows_names_and_where_to_go_on() {
         assert!(text.contains("without p99, all"), "{text}");
     }
 }
+
+/// What it prints on a terminal of so many columns.
+#[cfg(target_os = "linux")]
+fn on_terminal(dir: &Dir, args: &str, columns: u16) -> String {
+    let args = format!("{args} -P --color never --dir {}", dir.path().display());
+    let text = crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns);
+    assert!(text.lines().all(|row| row.chars().count() <= columns.into()), "{text}");
+    text
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_narrow_terminal_shows_what_was_lost_and_why() {
+    let dir = Dir::empty();
+    let breaker = |minute, signal: &str| {
+        let labels = format!(r#""signal":"{signal}","state":"open""#);
+        snapshot(minute, "aaaaaaaa", "radiosonde_otlp_breaker_state", "gauge", &labels, "1")
+    };
+    let refused = r#""environment":"development","metric":"job_submissions_total","reason":"cap""#;
+    let name = "radiosonde_metric_writes_refused_total";
+    let labels = r#""environment":"development","reason":"full","signal":"logs""#;
+    let dropped = "radiosonde_records_dropped_total";
+    dir.write(
+        "metrics-2025-10-06.jsonl",
+        lines(&[
+            breaker(0, "logs"),
+            breaker(1, "traces"),
+            snapshot(1, "aaaaaaaa", name, "counter", refused, "99"),
+            snapshot(1, "aaaaaaaa", dropped, "counter", labels, "7"),
+        ]),
+    );
+    let why = "logs wait, as http://127.0.0.1:9 does not take them: client error (Connect): tcp \
+               connect error: Connection refused (os error 111)";
+    let fix = r#"{"fix":"see to the receiver, which is tried again by itself; nothing is lost"}"#;
+    let problem = event(1, "01.000000", "warning", "telemetry.problem", why, &[], fix);
+    dir.write("events-2025-10-06.jsonl", lines(&[problem]));
+    for columns in [60, 80, 100, 120] {
+        let text = on_terminal(&dir, "top --by losses", columns);
+        for name in ["breaker of logs open", "breaker of traces open", "http://127.0.0.1:9"] {
+            assert!(text.contains(name), "no {name} in:\n{text}");
+        }
+        // It goes on below its beginning, and so does the advice behind it.
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(words.contains(&format!("problem: {why} see to the")), "{text}");
+        assert!(words.contains("metric writes refused or folded environment="), "{text}");
+        assert!(
+            words.contains("dropped environment=development reason=full signal=logs"),
+            "{text}"
+        );
+        if columns >= 80 {
+            assert!(words.contains("traces open in so many of 1 looks, and at the last"), "{text}");
+        }
+        assert_eq!(text.contains("without last"), columns == 60, "{text}");
+    }
+    // All of it in one line each where there is room.
+    let whole = format!("problem: {why}  see to the receiver, which is tried again by itself;");
+    assert!(on_terminal(&dir, "top --by losses", 300).contains(&whole));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_narrow_terminal_shows_the_names_of_metrics() {
+    let dir = Dir::empty();
+    let names = [
+        "job_submissions_total",
+        "metric_ingest_status",
+        "http_client_requests_total",
+        "collector_exported_records_dropped_total",
+    ];
+    let mut all = Vec::new();
+    for name in names {
+        for kind in ["render frame 1", "render frame 2"] {
+            let labels = format!(r#""job_type":"{kind}","environment":"{kind} of development""#);
+            all.push(snapshot(1, "aaaaaaaa", name, "counter", &labels, "1"));
+        }
+        let labels = format!(r#""metric":"{name}","reason":"series_cap""#);
+        let refused = "radiosonde_metric_writes_refused_total";
+        all.push(snapshot(1, "aaaaaaaa", refused, "counter", &labels, "12"));
+    }
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    for columns in [80, 100] {
+        let text = on_terminal(&dir, "top --by labels", columns);
+        for name in names {
+            let row = text.lines().find(|row| row.contains(&format!(" {name}  ")));
+            assert!(row.is_some_and(|row| row.contains("  12 refused ")), "no {name} in:\n{text}");
+            assert!(row.is_some_and(|row| row.ends_with('…')), "{text}");
+        }
+    }
+}

@@ -184,6 +184,14 @@ impl Course {
         }
     }
 
+    /// Whether it has one snapshot alone, and nobody knows what it had before: what it grew by is not
+    /// known then.
+    pub(super) fn is_rise_unknown(&self) -> bool {
+        let is_alone =
+            |(_, first): &(Kind, Last)| self.last.as_ref().is_some_and(|last| last.ts == first.ts);
+        self.first.as_ref().is_some_and(is_alone) && self.before().is_some()
+    }
+
     /// The figures on an axis; empty where there are fewer than two.
     fn figures(&self, axis: &Timeline<u64>) -> Vec<Option<f64>> {
         let cells = self.cells.as_ref().map(|cells| cells.on(axis)).unwrap_or_default();

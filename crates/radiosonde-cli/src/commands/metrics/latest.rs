@@ -238,6 +238,9 @@ impl Latest {
         if are_pictures {
             self.legend(since.is_some(), screen, out)?;
         }
+        if since.is_some() && self.of.values().any(|series| series.course.is_rise_unknown()) {
+            writeln!(out, "\n{}", paint.dim(&screen.wrap(RISE_UNKNOWN, 0)))?;
+        }
         say_cut(cut, paint, out)
     }
 
@@ -277,6 +280,7 @@ impl Series {
         let mut metric = Metric::of(&line)?;
         let (picture, between_what) = self.course.drawn(axis, &metric, marks);
         let value = match metric.kind {
+            _ if self.course.is_rise_unknown() => metric.standing(),
             Kind::Counter if is_span => {
                 format!("{} (+{})", metric.standing(), number(self.course.grown.value))
             }
@@ -322,6 +326,9 @@ impl Place {
 const SNAPSHOT_US_MAX: u64 = 1_000_000;
 /// Bounds the memory over files that hold more series than any guard would let through.
 const SERIES_MAX: usize = 100_000;
+/// What is said below where there is no rise to show.
+const RISE_UNKNOWN: &str = "Of series with one snapshot since then it is not known what they grew by: they show all \
+     that they have counted.";
 /// Series with a picture.
 const PICTURES_MAX: usize = 20_000;
 /// Columns of a picture.

@@ -15,7 +15,7 @@ use crate::outcome::Stop;
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::spark::{Base, Marks};
-use crate::render::table::{Narrow, table_giving_way};
+use crate::render::table::{Behind, Narrow, table_giving_way};
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day, duration};
 use crate::zone;
@@ -42,7 +42,7 @@ pub(super) fn text(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result
         row.cells(&signal.to_string(), &date.to_string())
     };
     rows.extend(newest.into_iter().take(ROWS_MAX).map(cells));
-    let narrow = Narrow { gives: 2, least: FILES_LEAST, goes: &[3, 5] };
+    let narrow = Narrow { gives: 2, least: FILES_LEAST, goes: &[3, 5], behind: Behind::Stays };
     let left_out = table_giving_way(&rows, &[3, 4, 5, 6], narrow, screen, out)?;
     if !left_out.is_empty() {
         let columns: Vec<_> = left_out.iter().map(|column| heading[*column]).collect();

@@ -10,7 +10,7 @@ use crate::figures::tally::{Tally, Weight};
 use crate::figures::timeline::Timeline;
 use crate::render::metric::rate;
 use crate::render::spark::{Base, Marks};
-use crate::render::table::Narrow;
+use crate::render::table::{Behind, Narrow};
 use crate::render::text::{many, shown, start_of};
 
 /// Lines by what wrote them.
@@ -131,7 +131,7 @@ impl Sites {
             heading: vec!["lines", "share", "bytes", "rate", "trend", "", "call site"],
             rows: table,
             right: &[0, 1, 2, 3],
-            narrow: Narrow { gives: 6, least: SITE_LEAST, goes: &[4, 3, 2] },
+            narrow: Narrow { gives: 6, least: SITE_LEAST, goes: &[4, 3, 2], behind: Behind::Stays },
             rest: (others > 0).then(|| format!("{} more: {}", others, many(left, "line"))),
             objects,
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Section;
 use super::growth::Sum;
 use crate::render::metric::{Metric, number};
-use crate::render::table::Narrow;
+use crate::render::table::{Behind, Narrow};
 use crate::render::text::{many, shown, start_of};
 
 /// Series and values of labels, by metric.
@@ -153,7 +153,7 @@ impl Labels {
             heading: vec!["series", "limit", "metric", "labels"],
             rows: table,
             right: &[0, 1],
-            narrow: Narrow { gives: 2, least: METRIC_LEAST, goes: &[] },
+            narrow: Narrow { gives: 2, least: METRIC_LEAST, goes: &[], behind: Behind::Ends },
             rest: (!rest.is_empty()).then(|| rest.join("; ")),
             objects,
         }

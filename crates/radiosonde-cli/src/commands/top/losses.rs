@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Section;
 use super::growth::Sum;
 use crate::render::metric::{Metric, number};
-use crate::render::table::Narrow;
+use crate::render::table::{Behind, Narrow};
 use crate::render::text::{shown, start_of};
 use crate::render::time::{clock, day};
 
@@ -131,7 +131,7 @@ impl Losses {
                 })
                 .collect(),
             right: &[0],
-            narrow: Narrow { gives: 2, least: WHAT_LEAST, goes: &[] },
+            narrow: Narrow { gives: 2, least: WHAT_LEAST, goes: &[1], behind: Behind::Follows },
             rest: (others > 0).then(|| format!("{others} more kinds")),
             objects: all.into_iter().map(|row| row.object).collect(),
         }

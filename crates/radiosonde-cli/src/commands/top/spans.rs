@@ -7,7 +7,7 @@ use super::apart::apart;
 use super::{Section, in_service, share};
 use crate::figures::sketch::Sketch;
 use crate::figures::tally::{Tally, Weight};
-use crate::render::table::Narrow;
+use crate::render::table::{Behind, Narrow};
 use crate::render::text::{many, shown, start_of};
 use crate::render::time::duration;
 
@@ -111,7 +111,12 @@ impl Spans {
             rows: table,
             right: &[0, 1, 2, 3, 4, 5, 6],
             // The name gives way, then what the others tell nearly as well.
-            narrow: Narrow { gives: 7, least: NAME_LEAST, goes: &[4, 6, 2, 1] },
+            narrow: Narrow {
+                gives: 7,
+                least: NAME_LEAST,
+                goes: &[4, 6, 2, 1],
+                behind: Behind::Stays,
+            },
             rest: (others > 0).then(|| format!("{} more", many(others, "name"))),
             objects,
         }
