@@ -185,7 +185,9 @@ fn events_are_followed_without_log_lines_and_only_those_that_fit() {
     assert!(ran.out.lines().all(|line| line.contains("a.failed")), "{}", ran.out);
     following = Following::start("tail --tail 5 --evt nothing.such", dir.path());
     kill_when_begun(&following, FILE);
-    following.end().exits(1).omits(&["{"]);
+    let ran = following.end().omits(&["{"]);
+    // It may have gone through what is there by now.
+    assert!([1, 130].contains(&ran.status), "{}", ran.status);
 }
 
 /// Interrupts once it has opened a file, so that it has its handlers.
