@@ -86,8 +86,10 @@ pub(crate) enum By {
 pub(super) const STATS: &str =
     "How much is there: files, lines and bytes of each signal and day, when most of it was
 written, and what of it is missing. Live files are read; of sealed ones the index tells lines,
-bytes and times at once. Levels, names and gaps are those of the files that were read: --full
-reads all of them. With a span of time every file is read that may hold a line of it.
+bytes and times at once. It counts as a line whatever was between two line breaks: junk as well, and
+half a line that a process which was killed left at the end. Levels, names, gaps and junk are those
+of the files that were read: --full reads all of them. With a span of time every file is read that
+may hold a line of it.
 
 Each line has a number of its own, `<process>.<ring>.<number>`. A number that is missing between
 two others is a line that was lost, or that retention removed. That is only said where every file

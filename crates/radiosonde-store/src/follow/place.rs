@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use crate::follow::file::{Ended, Followed, Identity};
 use crate::follow::known::Known;
 use crate::follow::read::Judge;
-use crate::follow::turned::Turned;
+use crate::follow::turned::{Doubled, Turned};
 use crate::foreign::resolve;
 use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::{Query, Unreadable};
@@ -34,6 +34,8 @@ pub(super) struct Place {
     pub(super) files: Vec<Followed>,
     /// Sealed files that are there, and were read or are among `files`.
     pub(super) sealed: BTreeSet<DayFile>,
+    /// Sealed files that hold nothing but what is in their day files, which are there as well.
+    pub(super) doubled: BTreeMap<DayFile, Doubled>,
     /// Files that others compressed.
     pub(super) turned: Turned,
     /// What was read of files whose names are gone.
@@ -109,6 +111,7 @@ impl Place {
             signals: query.signals.clone(),
             files: Vec::new(),
             sealed: BTreeSet::new(),
+            doubled: BTreeMap::new(),
             turned: Turned::default(),
             known: Known::default(),
             parts: BTreeMap::new(),
@@ -158,23 +161,26 @@ impl Place {
         let is_fresh = std::mem::take(&mut self.is_replaced) || is_first || is_back;
         let plain = self.find_plain(&listed);
         self.note_all_plain(&plain, is_first, now, told);
-        let plain_days: BTreeSet<DayFile> = plain.iter().map(|(day, _)| *day).collect();
+        let there: BTreeMap<DayFile, Identity> =
+            plain.iter().map(|(day, found)| (*day, Identity::of(found))).collect();
         let of = |form| listed.iter().filter(move |file| file.form == form).map(|file| file.day);
         let sealed: BTreeSet<DayFile> = of(Form::Sealed).collect();
         self.is_crowded = false;
         let unsealed: Vec<DayFile> = self.sealed.difference(&sealed).copied().collect();
         self.turned.note_unsealed(&unsealed);
         self.sealed.retain(|day| sealed.contains(day));
+        self.doubled.retain(|day, _| sealed.contains(day) && there.contains_key(day));
         self.note_gone(&plain, wanted, told);
         for day in &sealed {
             if is_first {
                 let _ = self.sealed.insert(*day);
-            } else if !plain_days.contains(day) {
-                self.note_sealed(*day, wanted, now, told);
+            } else if !self.is_doubled(*day, there.get(day)) {
+                self.note_sealed(*day, there.get(day), wanted, now, told);
             }
         }
         self.note_turned(&of(Form::Gzip).collect(), is_first, wanted, now, told);
-        self.files.sort_by_key(|file| order(file.day));
+        // A sealed file beside its day file was written before that.
+        self.files.sort_by_key(|file| (order(file.day), !file.is_complete()));
         self.note_parts(&listed, is_fresh, told);
         if std::mem::take(&mut self.is_scarce) {
             // Whoever reads what was there needs some as well.
@@ -195,6 +201,7 @@ impl Place {
         if self.identity != identity && self.identity.is_some() {
             // A directory of the same name: nothing in it was read.
             self.sealed.clear();
+            self.doubled.clear();
             (self.turned, self.known) = (Turned::default(), Known::default());
             self.parts.clear();
             (self.listed, self.is_replaced) = (None, true);
@@ -279,6 +286,7 @@ impl Place {
         if self.was_first {
             self.files.clear();
             self.sealed.clear();
+            self.doubled.clear();
             self.parts.clear();
             (self.turned, self.known) = (Turned::default(), Known::default());
             (self.identity, self.listed) = (None, None);

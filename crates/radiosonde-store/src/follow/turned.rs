@@ -12,7 +12,7 @@ use crate::follow::place::{Place, REMOVED, Told};
 use crate::foreign::holds_the_same;
 use crate::names::{DayFile, Form, StoredFile};
 use crate::reader::are_too_many;
-use crate::sealed::Wanted;
+use crate::sealed::{Wanted, stands_for};
 
 /// Files that others compress, by `gzip`: they appear before they are whole.
 #[derive(Debug, Default)]
@@ -56,6 +56,13 @@ impl Turned {
             (known.is_done, known.is_known) = (false, false);
         }
     }
+}
+
+/// Which day file and which sealed file of its name hold the same, as far as the sealed one goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Doubled {
+    plain: Identity,
+    sealed: Identity,
 }
 
 /// What to do with a file that somebody compressed.
@@ -144,17 +151,54 @@ impl Place {
         true
     }
 
-    /// A sealed file whose day file is not there.
+    /// Whether there is nothing to do about a sealed file now, as what it holds is in the day file
+    /// beside it, or as that cannot be told before the next look.
+    pub(super) fn is_doubled(&mut self, day: DayFile, plain: Option<&Identity>) -> bool {
+        let Some(plain) = plain.copied().filter(|_| !self.sealed.contains(&day)) else {
+            return false;
+        };
+        let path = |form| self.path_of(StoredFile::new(day, form));
+        let (plain_path, sealed_path) = (path(Form::Plain), path(Form::Sealed));
+        let there = |path: &Path| path.symlink_metadata().ok().as_ref().map(Identity::of);
+        let Some(sealed) = there(&sealed_path) else {
+            self.listed = None;
+            return true;
+        };
+        let both = Doubled { plain, sealed };
+        if self.doubled.get(&day) == Some(&both) {
+            return true;
+        }
+        let is_same = stands_for(&plain_path, &sealed_path);
+        // One of them may have been sealed, taken back or begun anew since the list.
+        if there(&plain_path) != Some(plain) || there(&sealed_path) != Some(both.sealed) {
+            self.listed = None;
+            return true;
+        }
+        match is_same {
+            Ok(true) => {
+                let _ = self.doubled.insert(day, both);
+                true
+            }
+            Err(error) if are_too_many(&error) => self.has_to_wait(),
+            // Better a line twice than none; what cannot be read is told by whoever reads it.
+            Ok(false) | Err(_) => false,
+        }
+    }
+
+    /// A sealed file of which nothing is in the day file beside it, if there is one.
     pub(super) fn note_sealed(
         &mut self,
         day: DayFile,
+        plain: Option<&Identity>,
         wanted: &Wanted,
         now: Instant,
         told: &mut Told,
     ) {
         let mut of_day = self.files.iter().filter(|file| file.day == day);
         // Its day file waits for a descriptor.
-        let is_awaited = |file: &Followed| file.identity.is_some() && !file.is_complete();
+        let is_awaited = |file: &Followed| {
+            file.identity.is_some() && file.identity.as_ref() != plain && !file.is_complete()
+        };
         if self.sealed.contains(&day) || of_day.clone().any(is_awaited) {
             return;
         }

@@ -113,6 +113,38 @@ fn nothing_is_shown_twice_while_both_forms_are_there() {
 }
 
 #[test]
+fn a_sealed_file_that_is_the_beginning_of_its_day_file_is_left_out() {
+    let text = content(20);
+    let lines = text.split_inclusive(|byte| *byte == b'\n').count();
+    for is_index_damaged in [false, true] {
+        let both = dir(&[(PLAIN, &text[..text.len() / 2])]);
+        let target = seal_in(&both);
+        fs::write(both.path().join(PLAIN), &text).unwrap();
+        if is_index_damaged {
+            let whole = fs::read(&target).unwrap();
+            fs::write(&target, &whole[..whole.len() - 1]).unwrap();
+        }
+        let answer = query(&both).run();
+        assert_eq!(answer.lines.len(), lines, "{is_index_damaged}");
+        assert!(!answer.reading.is_partial(), "{is_index_damaged}");
+        assert_eq!(streamed(&query(&both)).0.len(), lines, "{is_index_damaged}");
+    }
+}
+
+/// What others made of a day file under the name of a sealed one.
+#[test]
+fn a_foreign_file_under_the_name_of_a_sealed_one_is_read_unless_it_is_its_day_file() {
+    let text = content(20);
+    let compressed = zstd::stream::encode_all(text.as_slice(), 1).unwrap();
+    let other = (line(7, "new", "") + "\n").into_bytes();
+    for (plain, expect) in [(&text, 2_000), (&other, 2_001)] {
+        let both = dir(&[(PLAIN, plain.as_slice()), (SEALED, compressed.as_slice())]);
+        let answer = query(&both).run();
+        assert_eq!((answer.lines.len(), answer.reading.is_partial()), (expect, false));
+    }
+}
+
+#[test]
 fn two_files_of_one_name_that_differ_are_both_read() {
     let both = dir(&[(PLAIN, content(20).as_slice())]);
     let _ = seal_in(&both);

@@ -147,14 +147,15 @@ fn window_log(raw: u64) -> u32 {
 }
 
 /// Whether a reader that finds both needs the day file alone, since the sealed file holds nothing
-/// else. Quick where the index is usable: the length and the checksum are compared. Otherwise the
-/// frames are, up to the first that is damaged.
+/// else: all of it, or its beginning, where it went on. Quick where the index is usable: the checksum
+/// is compared. Otherwise the frames are, up to the first that is damaged.
 pub(crate) fn stands_for(plain: &Path, sealed: &Path) -> io::Result<bool> {
     let (plain, length) = open_plain(plain)?;
     let (file, sealed_length) = open_plain(sealed)?;
     match Index::read(&file, sealed_length) {
         Ok(index) => {
-            Ok(index.totals.raw == length && checksum(&plain, length)? == index.totals.crc)
+            let sealed = index.totals.raw;
+            Ok(sealed <= length && checksum(&plain, sealed)? == index.totals.crc)
         }
         Err(Unusable::Damaged(_)) => begins_alike(&plain, sealed),
         Err(Unusable::Io(error)) => Err(error),
@@ -168,7 +169,7 @@ fn checksum(file: &File, length: u64) -> io::Result<u32> {
 }
 
 /// Compares a sealed file without a usable index up to where it is damaged.
-fn begins_alike(mut plain: &File, sealed: &Path) -> io::Result<bool> {
+fn begins_alike(plain: &File, sealed: &Path) -> io::Result<bool> {
     let mut reader = Reader::open(sealed)?;
     let mut theirs = Vec::new();
     while let Some(chunk) = reader.next_chunk()? {
@@ -184,7 +185,7 @@ fn begins_alike(mut plain: &File, sealed: &Path) -> io::Result<bool> {
             Chunk::Damaged(_) | Chunk::Overlong { .. } => return Ok(true),
         }
     }
-    Ok(plain.read(&mut [0])? == 0)
+    Ok(true)
 }
 
 /// Sums up what is read.

@@ -187,3 +187,61 @@ fn a_file_that_is_sealed_between_the_list_and_a_look_at_it_is_not_read_again() {
         assert_eq!(play.told(), [""; 0]);
     }
 }
+
+#[test]
+fn a_sealed_file_beside_another_day_file_of_its_name_is_read() {
+    let others = |number| line(number).replace("\"id\"", "\"no\"");
+    let sealed = format!("{FIRST}.zst");
+    // At once, one look later, and where the one it was sealed of had been seen.
+    for (begun_first, seen) in [(false, 0), (true, 0), (false, 2)] {
+        for is_closed in [false, true] {
+            let case = format!("{begun_first} {seen} {is_closed}");
+            let mut play = Play::new(Start::Now);
+            assert_eq!(play.given(), "", "{case}");
+            let away = tempfile::tempdir().unwrap();
+            let dir = if begun_first { away.path() } else { play.dir.path() }.to_owned();
+            let of = |numbers: std::ops::Range<u32>| numbers.map(others).collect::<String>();
+            append(&dir.join(FIRST), &of(0..seen));
+            let before = play.given();
+            if is_closed {
+                let _ = play.follow.places[0].close_all();
+            }
+            append(&dir.join(FIRST), &of(seen..4));
+            let made = dir.join(&sealed);
+            let _ = seal(&dir.join(FIRST), &made, &SealOptions::default(), &mut || true).unwrap();
+            fs::remove_file(dir.join(FIRST)).unwrap();
+            append(&play.path(FIRST), &others(8));
+            let mut all = before;
+            if begun_first {
+                all = play.given();
+                fs::rename(made, play.path(&sealed)).unwrap();
+            }
+            all = format!("{all} {}", play.given());
+            let expect = if begun_first { "8 0 1 2 3" } else { "0 1 2 3 8" };
+            assert_eq!(all.trim(), expect, "{case}");
+            append(&play.path(FIRST), &others(9));
+            assert_eq!(play.given(), "9", "{case}");
+            assert_eq!(play.told(), [""; 0], "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_sealed_file_that_is_the_beginning_of_its_day_file_is_not_read_beside_it() {
+    let others = |number| line(number).replace("\"id\"", "\"no\"");
+    let mut play = Play::new(Start::Now);
+    assert_eq!(play.given(), "");
+    append(&play.path(FIRST), &(others(0) + &others(1)));
+    let sealed = play.path(&format!("{FIRST}.zst"));
+    let _ = seal(&play.path(FIRST), &sealed, &SealOptions::default(), &mut || true).unwrap();
+    append(&play.path(FIRST), &others(2));
+    assert_eq!(play.given(), "0 1 2");
+    append(&play.path(FIRST), &others(3));
+    assert_eq!(play.given(), "3");
+    // Sealed once more, with lines nobody has read.
+    append(&play.path(FIRST), &others(4));
+    let _ = play.follow.places[0].close_all();
+    fs::remove_file(&sealed).unwrap();
+    play.seal(FIRST);
+    assert_eq!((play.given(), play.told()), ("4".to_owned(), vec![]));
+}
