@@ -1,7 +1,7 @@
-//! Segments in their turn, read ahead by other threads where there are several frames.
+//! Segments in their turn, read ahead by other threads where there are many.
 //!
-//! Of few frames, as those that hold a job, one other thread takes its share from the start. Of many,
-//! the first are read when they are asked for, since a page may be all that is wanted.
+//! The first few are read when they are asked for: for a page, or for the few frames that hold a job,
+//! no other thread does anything.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,8 +20,6 @@ pub(super) struct Supply<'a> {
     sources: &'a [Source],
     segments: &'a [Segment],
     threads: usize,
-    /// So many segments are read in their turn before any is read ahead.
-    at_first: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -76,19 +74,15 @@ impl<'a> Supply<'a> {
         // Stretches of day files cost little but for what is done with their lines afterwards: two
         // threads were no faster than one there.
         let frames = segments.iter().filter(|segment| matches!(segment.what, What::Frame { .. }));
-        let (threads, at_first) = match frames.take(MANY).count() {
-            0 | 1 => (0, 0),
-            // To ask for the cores opens files, which costs as much as a second thread where there
-            // is only one.
-            2..MANY => (1, 0),
-            MANY.. => match thread::available_parallelism().map_or(1, usize::from) {
-                1 => (0, 0),
-                cores => (cores, AT_FIRST),
-            },
+        let are_many = frames.take(MANY).count() == MANY;
+        // To ask for the cores opens files, which is noticed where there is little else to do.
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let threads = match are_many.then(cores) {
+            Some(cores) if cores > 1 => cores.min(threads_max),
+            _ => 0,
         };
-        let (threads, state, changed) =
-            (threads.min(threads_max), Mutex::default(), Condvar::new());
-        Self { judges, sources, segments, threads, at_first, state, changed }
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Self { judges, sources, segments, threads, state, changed }
     }
 
     /// Lets other threads read ahead, if there is enough for them.
@@ -129,17 +123,7 @@ impl<'a> Supply<'a> {
                 drop(state);
                 return self.load(turn, loader);
             }
-            state = match self.begin_next(&mut state) {
-                // Better than to wait for another one.
-                Some(number) => {
-                    drop(state);
-                    let loaded = self.load(number, loader);
-                    let mut state = self.state();
-                    let _ = state.loaded.insert(number, loaded);
-                    state
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -166,22 +150,13 @@ impl<'a> Supply<'a> {
             if state.is_over || state.begun == self.segments.len() {
                 return None;
             }
-            if let Some(number) = self.begin_next(&mut state) {
-                return Some(number);
+            let ahead = if state.taken < AT_FIRST { 0 } else { 2 * self.threads };
+            if state.begun < state.taken + ahead {
+                state.begun += 1;
+                return Some(state.begun - 1);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    /// The next segment, when it is near enough to its turn; whoever asked reads it.
-    fn begin_next(&self, state: &mut State) -> Option<usize> {
-        let ahead = if state.taken < self.at_first { 0 } else { 2 * self.threads };
-        let number = state.begun;
-        let is_near = number < self.segments.len().min(state.taken + ahead);
-        is_near.then(|| {
-            state.begun += 1;
-            number
-        })
     }
 
     fn load(&self, number: usize, loader: &mut Loader<'_>) -> Loaded {
@@ -197,7 +172,7 @@ impl<'a> Supply<'a> {
     }
 }
 
-/// From so many frames on, there is a thread for each core.
+/// From so many frames on, threads are started.
 const MANY: usize = 16;
-/// For a page of many.
+/// So many segments are read in their turn before any is read ahead.
 const AT_FIRST: usize = 4;
