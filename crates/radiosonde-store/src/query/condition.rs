@@ -48,7 +48,9 @@
 //! # What costs little
 //!
 //! Whatever is asked of `job_id`, `trace_id` and the other ids, `evt`, `level` and `service` is judged
-//! without taking lines apart. In sealed files, `=` with a whole `job_id`, `trace_id` or `session_id`
+//! without taking lines apart. A line is left out by a look at it where what stands behind the key of
+//! a condition, wherever it stands, is a number, a word or a text that does not fit; but for `!=`, `!~=`
+//! and `!key?`. In sealed files, `=` with a whole `job_id`, `trace_id` or `session_id`
 //! reads the frames that may hold it alone, as do conditions on `level`, `evt`, `service`, `machine_id`
 //! and `worker_id`, but for `!=`, `!~=` and `!key?`. Of `job=`, `trace=` and the like this is not so,
 //! since there may be fields of these names.
@@ -66,11 +68,13 @@ use crate::line::Line;
 use crate::query::condition::duration::Duration;
 use crate::query::condition::number::Number;
 use crate::query::condition::parse::parse;
+pub(crate) use crate::query::condition::sieve::Sieve;
 
 mod duration;
 mod look;
 mod number;
 mod parse;
+mod sieve;
 
 /// A condition on one field of a line.
 ///
@@ -473,7 +477,13 @@ pub fn value_of(line: &Line, key: &str) -> Option<Value> {
 
 /// An id by the word for what it is the id of, as lines are shown to people.
 fn short<'a>(line: &'a Line, word: &str) -> Option<(Own, &'a str)> {
-    let own = match word {
+    let own = short_for(word)?;
+    Some((own, own.text(line)?))
+}
+
+/// The id that a word is short for.
+fn short_for(word: &str) -> Option<Own> {
+    Some(match word {
         "job" => Own::JobId,
         "machine" => Own::MachineId,
         "session" => Own::SessionId,
@@ -481,8 +491,7 @@ fn short<'a>(line: &'a Line, word: &str) -> Option<(Own, &'a str)> {
         TRACE => Own::TraceId,
         "worker" => Own::WorkerId,
         _ => return None,
-    };
-    Some((own, own.text(line)?))
+    })
 }
 
 /// A field that stands beside `meta`, as lines of others have theirs.

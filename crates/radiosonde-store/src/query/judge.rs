@@ -3,6 +3,7 @@
 use crate::line::{Line, NotALine, behind_nuls};
 use crate::names::Signal;
 use crate::peek::{self, Peek};
+use crate::query::condition::Sieve;
 use crate::query::entry::{Entry, Order};
 use crate::query::filter::Needle;
 use crate::query::source::Source;
@@ -37,6 +38,8 @@ pub(crate) struct Judge<'a> {
     /// Signals, one of which a line must be of; none for any.
     signals: &'a [Signal],
     needle: Option<Needle>,
+    /// What leaves lines out by their fields.
+    sieves: Vec<Sieve<'a>>,
     /// The first microsecond wanted, and the first no longer wanted.
     since: i64,
     until: i64,
@@ -86,6 +89,7 @@ impl<'a> Judge<'a> {
             query,
             signals,
             needle: Needle::of(query),
+            sieves: query.conditions.iter().filter_map(Condition::sieve).collect(),
             since: bound(query.since).unwrap_or(i64::MIN),
             until: bound(query.until).unwrap_or(i64::MAX),
             is_of_times,
@@ -142,6 +146,9 @@ impl<'a> Judge<'a> {
         }
         if self.is_of_times {
             return Look::May(us);
+        }
+        if self.sieves.iter().any(|sieve| sieve.rules_out(text)) {
+            return Look::No;
         }
         match found.or_else(|| peek::facts(text)) {
             Some(facts) if self.fits(&facts) => Look::May(us),

@@ -484,6 +484,8 @@ proptest! {
         if let Some(needle) = condition.needle().filter(|_| expect) {
             prop_assert!(raw.contains(needle), "{} needs {} of {}", text, needle, raw);
         }
+        let is_left_out = condition.sieve().is_some_and(|sieve| sieve.rules_out(raw.as_bytes()));
+        prop_assert!(!(is_left_out && expect), "{} leaves out {}", text, raw);
     }
 
     #[test]
