@@ -99,7 +99,7 @@ pub fn ts(text: &[u8]) -> Option<i64> {
 }
 
 /// A level by its word, as [`Line::level`](crate::Line::level) has it.
-fn level(word: &[u8]) -> Option<Level> {
+pub(crate) fn level(word: &[u8]) -> Option<Level> {
     Some(match word {
         b"trace" => Level::Trace,
         b"debug" => Level::Debug,

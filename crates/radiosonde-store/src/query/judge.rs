@@ -38,7 +38,7 @@ pub(crate) struct Judge<'a> {
     /// Signals, one of which a line must be of; none for any.
     signals: &'a [Signal],
     needle: Option<Needle>,
-    /// What leaves lines out by their fields.
+    /// What leaves lines out by their level and their fields.
     sieves: Vec<Sieve<'a>>,
     /// The first microsecond wanted, and the first no longer wanted.
     since: i64,
@@ -89,7 +89,9 @@ impl<'a> Judge<'a> {
             query,
             signals,
             needle: Needle::of(query),
-            sieves: query.conditions.iter().filter_map(Condition::sieve).collect(),
+            sieves: (query.level.map(Sieve::at_least).into_iter())
+                .chain(query.conditions.iter().filter_map(Condition::sieve))
+                .collect(),
             since: bound(query.since).unwrap_or(i64::MIN),
             until: bound(query.until).unwrap_or(i64::MAX),
             is_of_times,

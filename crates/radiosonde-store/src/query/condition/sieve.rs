@@ -1,16 +1,23 @@
-//! Leaving out lines by a field of theirs, without taking them apart.
+//! Leaving out lines by a field or the level of theirs, without taking them apart.
 
 use memchr::{memchr2, memmem};
-use serde_json::Value;
 
-use super::{Condition, Key, is_plain, short_for};
+use super::{Condition, Key, Own, is_plain, short_for};
+use crate::level::Level;
+use crate::peek;
 
-/// Tells lines that a condition does not hold for by what stands behind its key in their bytes.
+/// Tells lines that are not wanted by what stands behind a key in their bytes.
 #[derive(Debug)]
 pub(crate) struct Sieve<'a> {
-    condition: &'a Condition,
+    wanted: Wanted<'a>,
     /// The end of the key, with its quote.
     key: memmem::Finder<'static>,
+}
+
+#[derive(Debug)]
+enum Wanted<'a> {
+    Condition(&'a Condition),
+    AtLeast(Level),
 }
 
 impl Condition {
@@ -22,18 +29,29 @@ impl Condition {
             Key::Any(_) | Key::Of(_) => return None,
         };
         let last = path.rsplit('.').next().filter(|last| !self.negated && is_plain(last))?;
-        let key = memmem::Finder::new(&format!("{last}\"")).into_owned();
-        Some(Sieve { condition: self, key })
+        Some(Sieve { wanted: Wanted::Condition(self), key: end_of(last) })
     }
 }
 
 impl Sieve<'_> {
+    /// What tells lines that are less severe.
+    pub(crate) fn at_least(level: Level) -> Self {
+        Self { wanted: Wanted::AtLeast(level), key: end_of(Own::Level.name()) }
+    }
+
     /// Whether a line cannot fit: wherever the key stands in it, be it that of another object, there is
     /// a value that does not. `false` where this does not tell.
     pub(crate) fn rules_out(&self, text: &[u8]) -> bool {
+        let mut ends = self.key.find_iter(text).peekable();
+        let is_told = match self.wanted {
+            Wanted::Condition(_) => true,
+            // A line without a level of its own is for others to judge.
+            Wanted::AtLeast(_) => {
+                ends.peek().is_some_and(|at| memchr::memrchr(b'{', &text[..*at]) == Some(0))
+            }
+        };
         // A key with an escape may be the same.
-        memmem::find(text, b"\\u").is_none()
-            && self.key.find_iter(text).all(|at| self.is_other(text, at))
+        is_told && ends.all(|at| self.is_other(text, at)) && memmem::find(text, b"\\u").is_none()
     }
 
     /// Whether no key that may be meant ends here, or one with a value that does not fit.
@@ -44,28 +62,47 @@ impl Sieve<'_> {
         }
         let behind = text[at + self.key.needle().len()..].trim_ascii_start();
         match behind.split_first() {
-            Some((b':', value)) => {
-                let value = scalar(value.trim_ascii_start());
-                value.is_some_and(|value| !self.condition.test.of(&value))
-            }
+            Some((b':', value)) => self.is_unwanted(value.trim_ascii_start()),
             // A text that is no key.
             Some((b',' | b'}' | b']', _)) => true,
             _ => false,
         }
     }
+
+    /// Whether the value that a text begins with is known, and does not fit.
+    fn is_unwanted(&self, text: &[u8]) -> bool {
+        let Some(value) = scalar(text) else { return false };
+        match self.wanted {
+            Wanted::Condition(condition) => {
+                let value = serde_json::from_slice(value);
+                value.is_ok_and(|value| !condition.test.of(&value))
+            }
+            Wanted::AtLeast(least) => {
+                let word = value.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\""));
+                let level = word.and_then(peek::level);
+                level.is_some_and(|level| level < least)
+            }
+        }
+    }
+}
+
+fn end_of(key: &str) -> memmem::Finder<'static> {
+    memmem::Finder::new(&format!("{key}\"")).into_owned()
 }
 
 /// The value that a text begins with. `None` for objects and arrays, and for texts with escapes.
-fn scalar(text: &[u8]) -> Option<Value> {
+fn scalar(text: &[u8]) -> Option<&[u8]> {
     let end = match text.split_first()? {
         (b'"', rest) => {
             let end = memchr2(b'"', b'\\', rest)?;
             (rest[end] == b'"').then_some(end + 2)?
         }
         (b'{' | b'[', _) => return None,
-        _ => text.iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace())?,
+        _ => {
+            text.iter().position(|b| matches!(b, b',' | b'}' | b']') || b.is_ascii_whitespace())?
+        }
     };
-    serde_json::from_slice(&text[..end]).ok()
+    Some(&text[..end])
 }
 
 #[cfg(test)]
@@ -129,6 +166,33 @@ mod tests {
             ("n>5", r#""meta":{"m":1},"n":1E400"#),
         ] {
             assert!(!rules_out(condition, fields), "{condition} {fields}");
+        }
+    }
+
+    #[test]
+    fn less_severe_lines_are_left_out_by_the_word_of_their_level() {
+        let is_out = |fields: &str| {
+            let text = format!("{HEAD}{fields}}}");
+            Sieve::at_least(Level::Error).rules_out(text.as_bytes())
+        };
+        for less in ["debug", "INFO", "warning", "warn"] {
+            assert!(
+                is_out(&format!(r#""level":"{less}","msg":"a \"level\":\"error\"""#)),
+                "{less}"
+            );
+        }
+        for other in [
+            r#""level":"error""#,
+            r#""level":"eror""#,
+            r#""level":50"#,
+            r#""level":null"#,
+            r#""level":"info","level":"error""#,
+            r#""level":"info","meta":{"level":"deep"}"#,
+            r#""level":"info","lev\u0065l":"error""#,
+            r#""severity":"INFO""#,
+            r#""meta":{"level":"info"}"#,
+        ] {
+            assert!(!is_out(other), "{other}");
         }
     }
 
