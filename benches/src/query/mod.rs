@@ -112,7 +112,7 @@ pub(crate) const SUITE: Suite = Suite {
         Workload {
             name: "parse_all",
             about: "the slowest requests, by a number in `meta`, of 0.2 GB as they are written: no index knows it, and \
-                    every line is parsed",
+                    every line has it",
             unit: PER_GB,
             candidates: PARSE_ALL,
             ..QUERY

@@ -12,6 +12,8 @@ pub(crate) struct Sieve<'a> {
     wanted: Wanted<'a>,
     /// The end of the key, with its quote.
     key: memmem::Finder<'static>,
+    /// How an escape begins that may be any letter.
+    escape: memmem::Finder<'static>,
 }
 
 #[derive(Debug)]
@@ -29,43 +31,48 @@ impl Condition {
             Key::Any(_) | Key::Of(_) => return None,
         };
         let last = path.rsplit('.').next().filter(|last| !self.negated && is_plain(last))?;
-        Some(Sieve { wanted: Wanted::Condition(self), key: end_of(last) })
+        Some(Sieve::new(Wanted::Condition(self), last))
     }
 }
 
-impl Sieve<'_> {
+impl<'a> Sieve<'a> {
+    fn new(wanted: Wanted<'a>, key: &str) -> Self {
+        let finder = |text: &str| memmem::Finder::new(text).into_owned();
+        Self { wanted, key: finder(&format!("{key}\"")), escape: finder("\\u") }
+    }
+
     /// What tells lines that are less severe.
     pub(crate) fn at_least(level: Level) -> Self {
-        Self { wanted: Wanted::AtLeast(level), key: end_of(Own::Level.name()) }
+        Self::new(Wanted::AtLeast(level), Own::Level.name())
     }
 
     /// Whether a line cannot fit: wherever the key stands in it, be it that of another object, there is
     /// a value that does not. `false` where this does not tell.
     pub(crate) fn rules_out(&self, text: &[u8]) -> bool {
-        let mut ends = self.key.find_iter(text).peekable();
-        let is_told = match self.wanted {
-            Wanted::Condition(_) => true,
-            // A line without a level of its own is for others to judge.
-            Wanted::AtLeast(_) => {
-                ends.peek().is_some_and(|at| memchr::memrchr(b'{', &text[..*at]) == Some(0))
+        let mut is_told = matches!(self.wanted, Wanted::Condition(_));
+        for at in self.key.find_iter(text) {
+            let Some(value) = self.behind(text, at) else { continue };
+            if !self.is_unwanted(value) {
+                return false;
             }
-        };
+            // A line without a level of its own is for others to judge.
+            is_told = is_told || memchr::memrchr(b'{', &text[..at]) == Some(0);
+        }
         // A key with an escape may be the same.
-        is_told && ends.all(|at| self.is_other(text, at)) && memmem::find(text, b"\\u").is_none()
+        is_told && self.escape.find(text).is_none()
     }
 
-    /// Whether no key that may be meant ends here, or one with a value that does not fit.
-    fn is_other(&self, text: &[u8], at: usize) -> bool {
-        // A key may be the path as a whole, or the last part of it in an object.
-        if !text[..at].ends_with(b"\"") && !text[..at].ends_with(b".") {
-            return true;
-        }
+    /// What stands behind the key that ends here. `None` where no key ends that may be meant.
+    fn behind<'t>(&self, text: &'t [u8], at: usize) -> Option<&'t [u8]> {
+        let before = text[..at].last();
         let behind = text[at + self.key.needle().len()..].trim_ascii_start();
+        // A key may be the path as a whole, or the last part of it in an object.
+        let is_meant = matches!(before, Some(b'"' | b'.'));
         match behind.split_first() {
-            Some((b':', value)) => self.is_unwanted(value.trim_ascii_start()),
-            // A text that is no key.
-            Some((b',' | b'}' | b']', _)) => true,
-            _ => false,
+            Some((b':', value)) if is_meant => Some(value.trim_ascii_start()),
+            // Not known: no text of JSON goes on like this.
+            Some((other, _)) if is_meant && !matches!(other, b',' | b'}' | b']') => Some(&[]),
+            _ => None,
         }
     }
 
@@ -84,10 +91,6 @@ impl Sieve<'_> {
             }
         }
     }
-}
-
-fn end_of(key: &str) -> memmem::Finder<'static> {
-    memmem::Finder::new(&format!("{key}\"")).into_owned()
 }
 
 /// The value that a text begins with. `None` for objects and arrays, and for texts with escapes.
@@ -191,6 +194,7 @@ mod tests {
             r#""level":"info","lev\u0065l":"error""#,
             r#""severity":"INFO""#,
             r#""meta":{"level":"info"}"#,
+            r#""kind":"level","xlevel":"info","severity":"ERROR""#,
         ] {
             assert!(!is_out(other), "{other}");
         }
