@@ -78,7 +78,8 @@ pub fn facts(text: &[u8]) -> Option<Peek<'_>> {
         }
         match rest.next()? {
             b',' => {}
-            b'}' => return has_time.then_some(found),
+            // What stands behind is no line, or one whose line break was lost.
+            b'}' => return (has_time && rest.0.trim_ascii().is_empty()).then_some(found),
             _ => return None,
         }
     }

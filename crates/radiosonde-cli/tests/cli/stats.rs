@@ -152,3 +152,17 @@ fn numbers_in_the_ids_of_others_count_nothing() {
     }
     let _ = dir.run("stats").exits(0).prints(&["no gap"]).omits(&["lost", "order"]);
 }
+
+#[test]
+fn what_no_other_command_takes_for_a_line_is_counted_as_none() {
+    let dir = Dir::empty();
+    let good = event(1, "10.000000", "info", "log", "said", &[], "{}");
+    let glued = format!("{good}garbage{good}");
+    let nonsense = good.replace(r#""said""#, "nonsense");
+    dir.write("events-2025-10-06.jsonl", lines(&[good, glued, nonsense]));
+    let found = dir.run("logs -o raw").exits(3);
+    assert_eq!(found.out.lines().count(), 1);
+    let all = all(&dir, "");
+    assert_eq!((&all["lines_read"], &all["levels"]["info"]), (&1.into(), &1.into()));
+    let _ = dir.run("stats").prints(&["2 lines are no lines of ours"]);
+}

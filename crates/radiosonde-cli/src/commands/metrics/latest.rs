@@ -13,7 +13,7 @@ use radiosonde_store::query::{Found, Query};
 use super::course::Course;
 use super::table::{Row, Table};
 use super::totals::Totals;
-use super::{is_named, say_cut, unnamed};
+use super::{SERIES_MAX, is_named, say_cut, say_refused, unnamed};
 use crate::args::MetricsArgs;
 use crate::commands::{print_json, slot, unfiled};
 use crate::figures::starts::{Asked, Starts};
@@ -24,7 +24,7 @@ use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::{Kind, Metric, number};
 use crate::render::spark::Marks;
-use crate::render::text::{many, shown};
+use crate::render::text::shown;
 use crate::render::time::{between, duration, moment};
 
 /// The latest snapshot of each series of each process.
@@ -77,10 +77,7 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
         }
     }
     out.flush()?;
-    if latest.refused > 0 {
-        let lines = many(latest.refused, "line");
-        eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
-    }
+    say_refused(latest.refused);
     let any = !latest.of.is_empty() || !changes.is_empty();
     if any && !select.show.is_json() {
         narrowed::say();
@@ -324,8 +321,6 @@ impl Place {
 
 /// The lines of one snapshot are written within this time, in microseconds.
 const SNAPSHOT_US_MAX: u64 = 1_000_000;
-/// Bounds the memory over files that hold more series than any guard would let through.
-const SERIES_MAX: usize = 100_000;
 /// What is said below where there is no rise to show.
 const RISE_UNKNOWN: &str = "Of series with one snapshot since then it is not known what they grew by: they show all \
      that they have counted.";

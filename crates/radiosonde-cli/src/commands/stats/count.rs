@@ -8,6 +8,7 @@ use radiosonde_store::query::FileOutcome;
 use radiosonde_store::reader::Chunk;
 use radiosonde_store::stored::StoredReader;
 use radiosonde_store::{Level, Line, peek};
+use serde::de::IgnoredAny;
 
 use crate::args::Time;
 use crate::figures::Merge;
@@ -167,10 +168,10 @@ impl Counted {
 impl<'a> Facts<'a> {
     /// What a line in our own form says, without parsing it.
     fn peek(text: &'a [u8]) -> Option<Self> {
-        // Whether it is a line at all is the parser's word; of what has our form to its end, that its
-        // text is one of UTF-8 without NUL is what is left to ask.
-        let text = std::str::from_utf8(text).ok().filter(|text| !text.contains('\0'))?;
-        let found = peek::facts(text.as_bytes())?;
+        // A look passes over values, and whether it is a line at all is the parser's word. That all of
+        // it is JSON is most of what that asks, and costs a fifth of it.
+        let found = peek::facts(text)?;
+        let _: IgnoredAny = serde_json::from_slice(text).ok()?;
         let word = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
         Some(Self {
             us: found.ts_us,
