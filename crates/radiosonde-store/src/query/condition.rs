@@ -66,6 +66,7 @@ use crate::line::Line;
 use crate::query::condition::duration::Duration;
 use crate::query::condition::number::Number;
 use crate::query::condition::parse::parse;
+use crate::query::filter::begins;
 
 mod duration;
 mod look;
@@ -99,21 +100,30 @@ impl Condition {
         self.holds(line) != self.negated
     }
 
-    /// What stands in the bytes of every line it holds for: a word of the value, or else of the key.
-    /// `None` where there is none, or where JSON may spell it in more than one way.
+    /// What stands in the bytes of every line it holds for: a word of the value, the id of a trace in
+    /// either case, or else a word of the key. `None` where there is none, or where JSON may spell it in
+    /// more than one way.
     #[must_use]
     pub fn needle(&self) -> Option<&str> {
+        self.sought().map(|(text, _)| text)
+    }
+
+    /// The same, and whether it is in either case.
+    pub(super) fn sought(&self) -> Option<(&str, bool)> {
         if self.negated {
             return None;
         }
-        match (&self.key, &self.test) {
+        let spelled = match &self.test {
+            Test::Equal(literal) if literal.number.is_none() => literal.spelled(),
+            _ => None,
+        };
+        match (&self.key, spelled) {
             (Key::Of(Own::Level | Own::Ts), _) => None,
-            (_, Test::Equal(literal)) if literal.number.is_none() && literal.is_spelled_so() => {
-                Some(&literal.text)
-            }
-            (Key::Of(own), _) => Some(own.name()),
+            (_, Some(spelled)) => Some(spelled),
+            (Key::Of(own), _) => Some((own.name(), false)),
             (Key::Meta(path) | Key::Any(path), _) => {
-                path.rsplit('.').next().filter(|last| is_plain(last))
+                let last = path.rsplit('.').next().filter(|last| is_plain(last));
+                last.map(|last| (last, false))
             }
         }
     }
@@ -341,7 +351,7 @@ impl Test {
     fn of_own(&self, own: Own, text: &str) -> bool {
         match self {
             Self::Equal(Literal { trace: Some(start), .. }) if own == Own::TraceId => {
-                text.starts_with(start.as_str()) || self.of_text(text)
+                begins(text.as_bytes(), start)
             }
             _ => self.of_text(text),
         }
@@ -401,9 +411,13 @@ struct Literal {
 }
 
 impl Literal {
-    /// Whether a line in which something is that text holds its bytes.
-    fn is_spelled_so(&self) -> bool {
-        is_plain(&self.text) && self.trace.as_ref().is_none_or(|start| *start == self.text)
+    /// The bytes of every line in which something is that, and whether they are in either case. `None`
+    /// where JSON may spell it in more than one way.
+    fn spelled(&self) -> Option<(&str, bool)> {
+        match &self.trace {
+            Some(start) => Some((start, true)),
+            None => Some((self.text.as_str(), false)).filter(|(text, _)| is_plain(text)),
+        }
     }
 
     /// How a number of a line compares to it.

@@ -46,6 +46,8 @@ const PIECE_BYTES: usize = 128 << 10;
 const KNOWS_ALL: u32 = 1;
 /// Flag of the totals: see [`Totals::has_overlong`].
 const HAS_OVERLONG: u32 = 2;
+/// Flag of the totals: see [`Totals::knows_capitals`].
+const KNOWS_CAPITALS: u32 = 4;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -63,6 +65,9 @@ pub(super) struct Totals {
     /// Whether a line is too long to be read. Nobody knows what it holds, so that whoever may want it
     /// is told of it.
     pub(super) has_overlong: bool,
+    /// Whether its filters have traces in lower case. The first ones had those of others as they were
+    /// written.
+    pub(super) knows_capitals: bool,
 }
 
 impl Totals {
@@ -76,6 +81,7 @@ impl Totals {
             frames: 0,
             knows_all: true,
             has_overlong: false,
+            knows_capitals: true,
         }
     }
 
@@ -87,9 +93,13 @@ impl Totals {
         out.extend(self.ts.0.to_le_bytes());
         out.extend(self.ts.1.to_le_bytes());
         out.extend(self.crc.to_le_bytes());
-        let knows_all = if self.knows_all { KNOWS_ALL } else { 0 };
-        let has_overlong = if self.has_overlong { HAS_OVERLONG } else { 0 };
-        out.extend((knows_all | has_overlong).to_le_bytes());
+        let flags = [
+            (self.knows_all, KNOWS_ALL),
+            (self.has_overlong, HAS_OVERLONG),
+            (self.knows_capitals, KNOWS_CAPITALS),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag);
+        out.extend(flags.sum::<u32>().to_le_bytes());
         out
     }
 
@@ -98,8 +108,10 @@ impl Totals {
         let (lines, raw, frames) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, flags) = (fields.u32()?, fields.u32()?);
-        let (knows_all, has_overlong) = (flags & KNOWS_ALL != 0, flags & HAS_OVERLONG != 0);
-        Some(Self { lines, raw, crc, ts, frames, knows_all, has_overlong })
+        let has = |flag| flags & flag != 0;
+        let (knows_all, has_overlong) = (has(KNOWS_ALL), has(HAS_OVERLONG));
+        let knows_capitals = has(KNOWS_CAPITALS);
+        Some(Self { lines, raw, crc, ts, frames, knows_all, has_overlong, knows_capitals })
     }
 }
 
