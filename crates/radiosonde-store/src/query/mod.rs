@@ -28,9 +28,9 @@
 //! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
 //! a usable index) is gone through at once, and all of its matches wait.
 //!
-//! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
-//! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
-//! [`Reading::unreadable`].
+//! Between the pass and the reading of a stretch a day file may be sealed, or become another part of its
+//! day: its lines are found there, at the same places. One that was cut off or overwritten meanwhile is
+//! named in [`Reading::unreadable`].
 
 pub mod condition;
 mod each;
