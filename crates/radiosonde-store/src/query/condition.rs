@@ -37,7 +37,8 @@
 //! `elapsed>=20ms`, `1m30s`. It is compared to texts that are one, in any units, and where the key ends
 //! with a unit (`_ns`, `_us`, `_ms`, `_s`, `_seconds`) to numbers as well: `duration_us>=500ms`.
 //!
-//! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`.
+//! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`. One
+//! beyond all an `f64` can be (`1E400`), which is a text as well, is more than any other.
 //! Days, times of day and versions need no quotes, neither here nor in lines, and go by their bytes:
 //! `version>=2.1.0`, `day<2025-10-06`. Words do: `code>="rate"`. Without them they are refused behind
 //! `<`, `<=`, `>` and `>=`, as whoever writes `status>=abc` mostly means something else.
@@ -442,7 +443,7 @@ impl Literal {
         if let (Some(duration), Some(found)) = (self.duration, Duration::parse(found)) {
             return Some(found.cmp(&duration));
         }
-        match (self.number, Number::parse(found)) {
+        match (self.number, Number::of_text(found)) {
             (Some(number), Some(found)) => found.compare(number),
             _ if self.duration.is_some() => None,
             _ => is_in_order(found).then(|| found.cmp(&self.text)),
