@@ -10,7 +10,7 @@ use crate::sealed::entries::Frame;
 use crate::sealed::look::{clamp, read_exact_at};
 use crate::sealed::pace::Pace;
 use crate::sealed::pages::PAGE_BYTES;
-use crate::sealed::scan::NO_TIME;
+use crate::sealed::scan::{NO_TIME, Others};
 
 /// The first four bytes of the skippable frame that is the index.
 pub(super) const SKIPPABLE_MAGIC: u32 = 0x184d_2a53;
@@ -33,6 +33,7 @@ pub(super) const FRAME_FILTERS: u32 = 3;
 pub(super) const RUN_FILTERS: u32 = 4;
 pub(super) const VALUES: u32 = 5;
 pub(super) const PAGES: u32 = 6;
+pub(super) const OTHERS: u32 = 7;
 
 /// Of a source: nobody has a day file of a PiB, and places in one can be added up without a thought.
 pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
@@ -300,6 +301,24 @@ impl Index {
             }
         }
         Ok(true)
+    }
+
+    /// What is no line of each frame, where there is any.
+    pub(super) fn others(&mut self, file: &File) -> Result<Vec<Others>, Unusable> {
+        if !self.has(OTHERS) {
+            return Ok(vec![Others::default(); self.frames.len()]);
+        }
+        let section = self.section(file, OTHERS)?;
+        let mut fields = Fields(&section);
+        let mut others = Vec::with_capacity(self.frames.len());
+        while let (Some(no_lines), Some(told)) = (fields.u32(), fields.u32()) {
+            others.push(Others { no_lines, told });
+        }
+        let is_of = |(frame, others): (&Frame, &Others)| u64::from(others.no_lines) <= frame.lines;
+        if others.len() != self.frames.len() || !self.frames.iter().zip(&others).all(is_of) {
+            return damaged("its index tells of other lines than there are");
+        }
+        Ok(others)
     }
 
     fn find(&self, kind: u32) -> Result<&Section, Unusable> {

@@ -35,6 +35,7 @@
 //! | 4 | filters of runs | for each run of frames: the first, the one behind the last, length of its filter, flags (4 each), and the filter |
 //! | 5 | values | which frames hold which `level`, `evt`, `machine_id`, `worker_id` and `service`: `values.rs` |
 //! | 6 | pages | where the filters of runs are, and CRC-32C of each 4 KiB of sections 3 and 4: `pages.rs` |
+//! | 7 | others | for each frame, where any has one: of its lines those that are none for a reader, and what a reader tells that it is no line (4 each) |
 //!
 //! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
 //! latest. Flag 1 of the totals says that the index knows every line: that of files sealed before there
@@ -49,7 +50,8 @@
 //!
 //! Lines that are no JSON objects with a time are kept as they are. They stand in no filter and
 //! count for no time, since no query finds them: a query that names the stretches that are no lines
-//! names those of the frames it reads.
+//! names those of the frames it reads. Sections 1 and 2 count them as lines, and section 7 says how many
+//! they are; blank lines and a half one at the end are none either, and nothing is said of them.
 //!
 //! # What a query asks of an index
 //!
