@@ -28,7 +28,7 @@ pub struct Line {
     #[serde(default, deserialize_with = "known_level", skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Name of the event; `log`, `span`, `metric` or `panic` for the kinds that have no name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub evt: String,
     /// Module, component or subsystem it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -212,6 +212,11 @@ fn microseconds<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&format_args!("{ts:.6}"))
 }
 
+/// What is `null` is as missing.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A level a newer writer may know and we do not is no reason to lose the line.
 fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D::Error> {
     #[derive(Deserialize)]
@@ -281,10 +286,12 @@ mod tests {
             r#"{"ts":"2025-10-06T15:43:10+02:00","new_key":{"x":[1]},"meta":null,"job_id":null}"#,
             r#"{"ts":"2025-10-06T13:43:10Z","level":"fatal-ish","meta":{}}"#,
             r#"{"ts":"2025-10-06T13:43:10Z","level":7}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","evt":null,"msg":null,"level":null,"id":null}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","evt":null,"x":1E400}"#,
         ] {
             let line = Line::parse(text.as_bytes()).unwrap();
             assert_eq!(line.ts.to_string(), "2025-10-06T13:43:10Z", "{text}");
-            assert_eq!(line.level, None, "{text}");
+            assert_eq!((line.level, line.evt.as_str()), (None, ""), "{text}");
         }
     }
 

@@ -207,6 +207,21 @@ fn the_beginning_of_two_traces_names_them() {
 }
 
 #[test]
+fn a_trace_that_others_write_in_capitals_is_the_same_one() {
+    let dir = Dir::story();
+    let capitals = TRACE.to_uppercase();
+    let id = format!(r#""trace_id":"{capitals}""#);
+    let other = event(9, "01.500000", "error", "log", "of others", &[&id], "{}");
+    dir.write("events-2025-10-07.jsonl", lines(&[other]));
+    for asked in [TRACE, &capitals, &TRACE[..9], &capitals[..9]] {
+        for what in ["trace ", "correlate --trace ", "logs --trace ", "logs --where trace="] {
+            let ran = dir.run(&format!("{what}{asked}")).exits(0);
+            let _ = ran.prints(&["of others", "429 Rate limit"]);
+        }
+    }
+}
+
+#[test]
 fn metrics_are_the_latest_or_a_jobs_own() {
     let dir = Dir::story();
     let _ = dir

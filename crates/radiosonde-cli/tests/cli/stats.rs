@@ -105,6 +105,29 @@ fn what_is_no_line_is_counted_and_escapes_stay_escapes() {
 }
 
 #[test]
+fn the_index_of_a_sealed_file_tells_lines_from_what_is_none() {
+    let dir = Dir::empty();
+    let name = "events-2025-10-06.jsonl";
+    let [one, two] = [1, 2].map(|seq| lines_of(&[seq], "info"));
+    let junk = "junk\n\n\0\0\n{\"no\":1}\n";
+    dir.write(name, format!("{one}{junk}\0\0{two}{}", &lines_of(&[3], "info")[..40]));
+    let told = |args: &str| {
+        let told = objects(&dir.run(&format!("stats -o json{args}")).exits(0));
+        (told[0]["lines"].clone(), told.last().unwrap()["junk"].clone())
+    };
+    assert_eq!(told(""), (2.into(), 4.into()));
+    sealed(&dir, name);
+    for args in ["", " --full"] {
+        assert_eq!(told(args), (2.into(), 4.into()), "{args}");
+    }
+    let _ = dir.run("stats").exits(0).prints(&["2 lines", "4 lines are no lines of ours"]);
+    dir.write("events-2025-10-07.jsonl", junk);
+    sealed(&dir, "events-2025-10-07.jsonl");
+    std::fs::remove_file(dir.path().join(format!("{name}.zst"))).unwrap();
+    let _ = dir.run("stats").exits(1).tells(&["no lines in"]);
+}
+
+#[test]
 fn nothing_is_told_as_nothing() {
     let dir = Dir::empty();
     let _ = dir.run("stats").exits(1).tells(&["no lines in"]);

@@ -135,6 +135,7 @@ impl Stats {
     /// Counts what the index of a sealed file says.
     fn outline(&mut self, outline: &Outline, place: Place<'_>, stored: u64) {
         self.outlined += 1;
+        self.counted.junk += outline.skipped;
         let row = self.row(place, stored);
         row.lines += outline.lines;
         row.raw += outline.bytes_raw;
