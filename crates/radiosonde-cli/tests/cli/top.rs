@@ -298,6 +298,44 @@ fn names_that_are_alike_say_what_tells_them_apart() {
     assert_eq!((&found[0]["service"], &found[0]["kind"]), (&"jobs".into(), &"client".into()));
 }
 
+#[test]
+fn losses_of_a_span_begin_with_the_last_snapshot_before_it() {
+    let name = "radiosonde_metric_writes_refused_total";
+    let labels = r#""metric":"a_total","reason":"series_cap""#;
+    let refused = |minute: u32, process: &str| {
+        let value = (100 * minute).to_string();
+        snapshot(minute, process, name, "counter", labels, &value)
+    };
+    let dir = Dir::empty();
+    let all: Vec<_> = (0..=5).map(|minute| refused(minute, "aaaaaaaa")).collect();
+    // It ended before the times that are asked for.
+    let ended = [refused(1, "bbbbbbbb"), refused(2, "bbbbbbbb")];
+    dir.write("metrics-2025-10-06.jsonl", lines(&[&all[..], &ended].concat()));
+    for (since, count) in [("04:30", 100.0), ("04:00", 100.0), ("03:30", 200.0)] {
+        let args = format!("--by losses --since 2025-10-06T11:{since}Z");
+        let found = rows(&dir, &args);
+        assert_eq!((found.len(), &found[0]["count"]), (1, &count.into()), "{since}");
+        let _ = dir.run(&format!("top {args}")).exits(0).prints(&[&format!("{count}")]);
+    }
+    let _ = dir.run("top --by losses --since 2025-10-06T11:05:10Z").exits(1).tells(&["nothing"]);
+    // Of one that has nothing in the minutes before, nobody knows; of one that began in this time it is.
+    let alone = Dir::empty();
+    alone.write("metrics-2025-10-06.jsonl", lines(&[refused(9, "aaaaaaaa")]));
+    let args = "top --by losses --since 2025-10-06T11:08:30Z";
+    let _ = alone.run(args).exits(1).tells(&["not known what they rose by", "none of that in 1"]);
+    let start = snapshot(
+        9,
+        "aaaaaaaa",
+        "process_start_time_seconds",
+        "gauge",
+        "",
+        // 11:08:40.
+        "1759748920.0",
+    );
+    alone.write("metrics-2025-10-06.jsonl", lines(&[start, refused(9, "aaaaaaaa")]));
+    let _ = alone.run(args).exits(0).prints(&["900"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_narrow_terminal_shows_names_and_where_to_go_on() {

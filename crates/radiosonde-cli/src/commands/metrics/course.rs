@@ -33,7 +33,7 @@ pub(super) struct Grown {
 
 /// A snapshot, such as the one before.
 #[derive(Clone, Debug)]
-struct Last {
+pub(super) struct Last {
     ts: Timestamp,
     instance: Box<str>,
     value: f64,
@@ -56,31 +56,37 @@ impl Merge for Ratio {
     }
 }
 
+impl Last {
+    pub(super) fn new(ts: Timestamp, instance: &str, metric: &Metric<'_>) -> Self {
+        Self {
+            ts,
+            instance: instance.into(),
+            value: metric.value.unwrap_or(f64::NAN),
+            count: metric.count,
+            sum: metric.sum,
+            buckets: metric.buckets.clone(),
+        }
+    }
+}
+
 impl Course {
-    /// With a picture of at most so many columns, if any.
-    pub(super) fn new(picture: Option<usize>) -> Self {
+    /// With a picture of at most so many columns, if any. What a counter or a distribution stood at before
+    /// is what its growth begins with.
+    pub(super) fn new(picture: Option<usize>, before: Option<Last>) -> Self {
         let cells = picture.map(Timeline::new);
-        Self { last: None, first: None, grown: Grown::default(), between: None, cells }
+        Self { last: before, first: None, grown: Grown::default(), between: None, cells }
     }
 
     pub(super) fn take(&mut self, ts: Timestamp, instance: &str, metric: &Metric<'_>) {
         if self.last.as_ref().is_some_and(|last| ts <= last.ts) {
             return;
         }
-        let value = metric.value.unwrap_or(f64::NAN);
-        let now = Last {
-            ts,
-            instance: instance.into(),
-            value,
-            count: metric.count,
-            sum: metric.sum,
-            buckets: metric.buckets.clone(),
-        };
+        let now = Last::new(ts, instance, metric);
         if self.last.is_none() && metric.kind != Kind::Gauge {
             self.first = Some((metric.kind, now.clone()));
         }
         match metric.kind {
-            Kind::Gauge => self.stand(ts, value),
+            Kind::Gauge => self.stand(ts, now.value),
             Kind::Counter => self.count(&now),
             Kind::Distribution => self.distribute(&now),
         }
@@ -302,7 +308,7 @@ mod tests {
     use super::*;
 
     fn course(kind: &str, snapshots: &[(i64, &str, &str)]) -> (Course, Timeline<u64>) {
-        let (mut course, mut axis) = (Course::new(Some(40)), Timeline::new(40));
+        let (mut course, mut axis) = (Course::new(Some(40), None), Timeline::new(40));
         for (second, instance, rest) in snapshots {
             let text = format!(
                 r#"{{"ts":"2025-10-06T11:00:00Z","evt":"metric","meta":{{"name":"a","type":"{kind}",{rest}}}}}"#
