@@ -81,6 +81,53 @@ fn a_call_site_is_one_whatever_its_numbers_and_ties_go_by_name() {
 }
 
 #[test]
+fn call_sites_of_other_programs_are_told_by_their_texts() {
+    let dir = Dir::empty();
+    let of = |level: &str, rest: &str| {
+        format!(r#"{{"ts":"2025-10-06T11:50:00Z","level":"{level}",{rest}}}"#)
+    };
+    let mut all: Vec<_> = (0..10)
+        .map(|n| {
+            let level = if n % 2 == 0 { "debug" } else { "info" };
+            of(level, &format!(r#""msg":"line {n}","logger":"app.db""#))
+        })
+        .collect();
+    all.push(of("fatal", r#""msg":"died","target":"shop::queue""#));
+    all.push(of("info", r#""message":"took 7 s","service":"shop""#));
+    all.push(of("info", r#""msg":"took 7 s","source":"own","logger":"other""#));
+    all.push(of("info", r#""msg":7"#));
+    all.push(of("info", r#""n":7"#));
+    dir.write("for.log", lines(&all));
+    let file = dir.path().join("for.log");
+    let mut command = command(&["top", "--by", "callsites", "-o", "json", "--dir"]);
+    let ran = crate::fixture::run({
+        let _ = command.arg(&file);
+        command
+    })
+    .exits(0);
+    let found: Vec<Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = (found.iter())
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+            (row["lines"].as_u64().unwrap(), text("pattern"), text("source"), text("level"))
+        })
+        .collect();
+    for (count, pattern, source, level) in [
+        (10, "line #", "app.db", "info"),
+        (1, "died", "shop::queue", "critical"),
+        (1, "took # s", "", "info"),
+        (1, "took # s", "own", "info"),
+        (1, "#", "", "info"),
+        (1, "", "", "info"),
+    ] {
+        let row = (count, pattern.to_owned(), source.to_owned(), level.to_owned());
+        assert!(told.contains(&row), "no {row:?} in {told:?}");
+    }
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
 fn slow_spans_are_ranked_by_their_tail() {
     let dir = Dir::empty();
     let mut all: Vec<String> = (0..100).map(|seq| span(seq, "steady", 10_000, "ok")).collect();
