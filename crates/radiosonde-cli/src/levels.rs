@@ -117,12 +117,21 @@ impl Words {
 
 /// What a line has for its level, as it is written.
 fn word_of_level(text: &str) -> Option<String> {
+    Some(level_of(text)?.to_string().chars().take(WORD_CHARS_MAX).collect())
+}
+
+/// The level of a line, if that is what the key asks for and nobody knows which it is.
+pub(crate) fn unknown(line: &Line, key: &str) -> Option<Value> {
+    (key == LEVEL && line.level.is_none()).then(|| level_of(&line.raw))?
+}
+
+fn level_of(text: &str) -> Option<Value> {
     #[derive(Deserialize)]
     struct OfLevel {
         level: Value,
     }
     let of: OfLevel = serde_json::from_str(text).ok()?;
-    Some(of.level.to_string().chars().take(WORD_CHARS_MAX).collect())
+    Some(of.level).filter(|level| !level.is_null())
 }
 
 /// The key of a line's level.
