@@ -53,11 +53,8 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
             eprintln!("radiosonde: no line looked at has `{}`{}", shown(key), meant(key));
         }
     }
-    if !query.evt.is_empty() {
-        eprintln!(
-            "radiosonde: --evt takes whole names of events, which `{}` counts",
-            again("stats", dirs)
-        );
+    if let Some(told) = names(query) {
+        eprintln!("radiosonde: {told}: `{}` counts those there are", again("stats", dirs));
     }
     removed(dirs);
     NOTHING
@@ -107,6 +104,42 @@ pub(crate) fn of_own(condition: &Condition) -> Option<Condition> {
     let empty = Line::parse(br#"{"ts":"1970-01-01T00:00:00Z"}"#).ok()?;
     let is_there = || format!("{}?", condition.key()).parse().ok();
     if condition.matches(&empty) { None } else { is_there() }
+}
+
+/// What to know about the names of events that were asked for, where none of the lines looked at has one
+/// of them.
+fn names(query: &Query) -> Option<String> {
+    let asked = query.evt.as_slice();
+    if asked.is_empty() || !can_be_read_again(&query.dirs) {
+        return None;
+    }
+    let is_name = |name: &str| asked.iter().any(|asked| asked == name);
+    let is_part = |name: &str| asked.iter().any(|asked| name.contains(asked.as_str()));
+    let mut all = look(query);
+    all.evt = asked.to_vec();
+    let mut found = None;
+    let _ = all.stream(&mut |line| {
+        found = Some(line.evt.clone());
+        ControlFlow::Break(())
+    });
+    if found.is_none() {
+        (all.evt, all.bytes_max) = (Vec::new(), Some(NAMES_BYTES_MAX));
+        let _ = all.stream(&mut |line| match is_part(&line.evt) {
+            true => {
+                found = Some(line.evt.clone());
+                ControlFlow::Break(())
+            }
+            false => ControlFlow::Continue(()),
+        });
+    }
+    match found {
+        Some(name) if is_name(&name) => None,
+        Some(name) => Some(format!("--evt takes whole names of events, such as {}", shown(&name))),
+        None => {
+            let asked = asked.iter().map(|name| shown(name)).collect::<Vec<_>>();
+            Some(format!("no line looked at has the name {}", asked.join(" or ")))
+        }
+    }
 }
 
 /// What may have been meant by a key that is not there.
@@ -193,3 +226,5 @@ const ENTRIES_MAX: usize = 10_000;
 const PLACES_MAX: usize = 3;
 /// Bytes of lines in which a key is looked for: one that is used stands in some of the first.
 pub(crate) const LOOK_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of lines that are taken apart for their names.
+const NAMES_BYTES_MAX: u64 = 8 << 20;

@@ -88,10 +88,13 @@ mod tests {
         assert_eq!((before.of(&"a", at(100)), before.of(&"b", at(110))), (None, None));
         let all = Before::<&str, u64>::new(None);
         assert!(!all.is_before(Timestamp::MIN));
+        let mut full = Before::new(Some(at(100)));
         for number in 0..=KEPT_MAX {
-            assert!(!before.is_full());
-            before.take(Box::leak(number.to_string().into_boxed_str()), at(1), 1);
+            assert!(!full.is_full());
+            full.take(number, at(1), number);
         }
-        assert!(before.is_full());
+        assert!(full.is_full());
+        full.take(7, at(2), 0);
+        assert_eq!(full.of(&7, at(110)), Some(&(at(2), 0)));
     }
 }
