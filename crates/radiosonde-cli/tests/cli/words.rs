@@ -1,6 +1,7 @@
 //! Words of the command line that could mean two things, and what is said where they do.
 
 use std::path::Path;
+use std::slice::from_ref;
 
 use crate::fixture::{Dir, Ran, command, event, existing, lines, run};
 
@@ -250,10 +251,10 @@ fn lines_left_out_for_a_level_that_nobody_knows_are_counted() {
     let bare = r#"{"ts":"2025-10-06T11:50:00Z","msg":"bare"}"#.to_owned();
     let many: Vec<_> = (0..5).map(|n| of_level(&format!("\"odd {n}\""), "x")).collect();
     for (name, content) in [
-        ("mixed.log", [&[error.clone()], &odd[..], std::slice::from_ref(&bare)].concat()),
+        ("mixed.log", [from_ref(&error), &odd[..], from_ref(&bare)].concat()),
         ("low.log", vec![of_level(r#""info""#, "x"), of_level(r#""FTLL""#, "x")]),
         ("bare.log", vec![error.clone(), bare]),
-        ("many.log", [&[error.clone()], &many[..]].concat()),
+        ("many.log", [from_ref(&error), &many[..]].concat()),
         ("all.log", vec![error.clone()]),
         (
             "others.log",

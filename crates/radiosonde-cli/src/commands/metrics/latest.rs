@@ -190,13 +190,13 @@ impl Latest {
     fn take(&mut self, found: Found<'_>) {
         let Some(metric) = Metric::of(&found.line) else { return };
         let place = Place::of(&found, &metric);
-        let line = &found.line;
-        *self.axis.at(line.ts.as_microsecond()) += 1;
-        let instance = line.process().unwrap_or_default();
+        let ts = found.line.ts;
+        *self.axis.at(ts.as_microsecond()) += 1;
+        let instance = found.line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
-            series.course.take(line.ts, instance, &metric);
-            if series.ts <= line.ts {
-                (series.ts, series.raw) = (line.ts, line.raw.clone());
+            series.course.take(ts, instance, &metric);
+            if series.ts <= ts {
+                (series.ts, series.raw) = (ts, found.line.raw);
             }
             return;
         }
@@ -206,14 +206,14 @@ impl Latest {
         }
         // Nobody looks at so many pictures, and each takes memory.
         let picture = (self.of.len() < PICTURES_MAX).then_some(self.columns);
-        let before = self.before.of(&place, line.ts).cloned();
-        if let Some((ts, _)) = &before {
+        let before = self.before.of(&place, ts).cloned();
+        if let Some((from, _)) = &before {
             // The picture begins there.
-            *self.axis.at(ts.as_microsecond()) += 1;
+            *self.axis.at(from.as_microsecond()) += 1;
         }
         let mut course = Course::new(picture, before.map(|(_, stood)| stood));
-        course.take(line.ts, instance, &metric);
-        let _ = self.of.insert(place, Series { ts: line.ts, raw: line.raw.clone(), course });
+        course.take(ts, instance, &metric);
+        let _ = self.of.insert(place, Series { ts, raw: found.line.raw, course });
     }
 
     /// Takes what series stood at in their first snapshots as their rise, where it is known since when.
