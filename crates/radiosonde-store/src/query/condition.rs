@@ -136,7 +136,10 @@ impl Condition {
     #[must_use]
     pub fn presence(&self) -> Option<Self> {
         let is_own = matches!(self.key, Key::Of(_));
-        let text = || format!("{}?", self.key());
+        let text = || match self.key() {
+            key if parse::is_bare(key) => format!("{key}?"),
+            key => format!("{}?", Value::from(key)),
+        };
         (!is_own && !self.negated).then(|| Self {
             text: text(),
             key: self.key.clone(),
