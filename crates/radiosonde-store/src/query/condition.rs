@@ -115,6 +115,8 @@ impl Condition {
             (_, Test::Equal(literal)) if literal.number.is_none() && literal.is_spelled_so() => {
                 Some(&literal.text)
             }
+            // Others call it otherwise.
+            (Key::Of(Own::Msg), _) => None,
             (Key::Of(own), _) => Some(own.name()),
             (Key::Meta(path) | Key::Any(path), _) => {
                 path.rsplit('.').next().filter(|last| is_plain(last))

@@ -339,6 +339,10 @@ fn the_bytes_a_condition_needs() {
         ("code=rate_limited", Some("rate_limited")),
         ("job_id=job-7", Some("job-7")),
         ("msg=two words", Some("two words")),
+        // Others call it `message`.
+        ("msg~=two words", None),
+        ("msg?", None),
+        ("msg=5", None),
         ("code=\"429\"", Some("429")),
         // A number and a quote are written in more than one way; their keys are not.
         ("status=429", Some("status")),
