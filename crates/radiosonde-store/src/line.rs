@@ -148,6 +148,13 @@ impl Line {
         self.evt == "metric"
     }
 
+    /// Whether it is a plain log line: it names no event, as those of others, or has the name that ours have
+    /// without one.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        PLAIN.contains(&self.evt.as_str())
+    }
+
     /// The signal it belongs to, which is that of the day file it was written to.
     #[must_use]
     pub fn signal(&self) -> Signal {
@@ -270,6 +277,8 @@ const KEYS: [&str; 14] = [
     "meta",
     "id",
 ];
+/// The `evt` of plain log lines: ours, and those of others, which have none.
+pub const PLAIN: [&str; 2] = ["log", ""];
 /// A reason quotes keys of the line, which may be long.
 const REASON_CHARS_MAX: usize = 120;
 

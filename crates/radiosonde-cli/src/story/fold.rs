@@ -156,7 +156,7 @@ fn alike(node: &Node) -> Option<Alike> {
         What::Line(line) => {
             let name = match line.is_metric() {
                 true => format!("metric {}", line.meta.text("name")?),
-                false if line.evt == "log" => line.msg.clone()?,
+                false if line.is_plain() => line.msg.clone()?,
                 false => line.evt.clone(),
             };
             Some((Folded::Lines, name, line.service.clone(), line.level))
