@@ -72,7 +72,8 @@ fn happened(story: &Story) -> Vec<String> {
             What::Line(line) => Some(line),
             _ => None,
         })
-        .filter(|line| !line.is_metric() && !NO_STEPS.contains(&line.evt.as_str()))
+        .filter(|line| !line.is_metric() && !line.is_plain())
+        .filter(|line| !NO_STEPS.contains(&line.evt.as_str()))
         .collect();
     events.sort_by_key(|line| line.ts);
     let mut names: Vec<(&str, u64)> = Vec::new();
@@ -234,8 +235,8 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// Lines that are no step of what happened: what was logged, and heartbeats.
-const NO_STEPS: [&str; 4] = ["", "log", "machine.status", "worker.status"];
+/// Events that are no step of what happened: heartbeats.
+const NO_STEPS: [&str; 2] = ["machine.status", "worker.status"];
 /// The word before a command.
 const NEXT: &str = "next";
 /// Columns of the words before the lines.
