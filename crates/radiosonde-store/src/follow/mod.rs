@@ -44,6 +44,7 @@
 //! | a file | |
 //! | --- | --- |
 //! | is renamed, sealed or removed | it was opened before, and is read to its end: its writer had closed it |
+//! | became a part and was sealed, between two polls | its sealed form is known by its first bytes and its length, whichever part it is: it goes on where it was |
 //! | came and was sealed between two polls | its sealed form is read from its beginning |
 //! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
 //! | was compressed by others (`.jsonl.gz`) | as if it had been sealed, once its length has stayed for a second: what was read of its day file is passed over. Beside a day file that begins as it does it is a copy |

@@ -40,6 +40,8 @@ pub(super) struct Place {
     pub(super) turned: Turned,
     /// What was read of files whose names are gone.
     pub(super) known: Known,
+    /// Day files whose names are gone, as part 0, and of which it is not known yet what they became.
+    pub(super) awaited: BTreeSet<DayFile>,
     /// The last part of each day and slot.
     parts: BTreeMap<(Signal, Date, u32), u32>,
     identity: Option<Identity>,
@@ -114,6 +116,7 @@ impl Place {
             doubled: BTreeMap::new(),
             turned: Turned::default(),
             known: Known::default(),
+            awaited: BTreeSet::new(),
             parts: BTreeMap::new(),
             identity: None,
             listed: None,
@@ -175,7 +178,7 @@ impl Place {
             if is_first {
                 let _ = self.sealed.insert(*day);
             } else if !self.is_doubled(*day, there.get(day)) {
-                self.note_sealed(*day, there.get(day), wanted, now, told);
+                self.note_sealed(*day, wanted, now, told);
             }
         }
         self.note_turned(&of(Form::Gzip).collect(), is_first, wanted, now, told);
@@ -221,6 +224,11 @@ impl Place {
         self.listed = Some(Listed { at: now, changed, is_settled });
         files.retain(|file| self.wants(file));
         Ok(Some(files))
+    }
+
+    /// Whether it is one day file, whatever is beside it.
+    pub(super) fn is_single(&self) -> bool {
+        self.single.is_some()
     }
 
     fn wants(&self, file: &StoredFile) -> bool {
@@ -375,7 +383,8 @@ impl Place {
             judge.begin();
             let mut is_active = false;
             // Somebody put another file in the place of one, which may be the same but for its end.
-            let before = self.known.beginning(file.day).filter(|_| file.is_fresh());
+            let before = self.known.beginning(file.day, file.identity);
+            let before = before.filter(|_| file.is_fresh());
             let begun = before.map_or(Ok(false), |before| file.go_on_behind(&path, before));
             let ended = begun.and_then(|_| {
                 file.read(&path, bytes, buffer, &mut |piece| {

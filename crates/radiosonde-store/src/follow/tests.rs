@@ -2,6 +2,7 @@
 
 mod compressed;
 mod odd;
+mod renamed;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

@@ -162,6 +162,19 @@ pub(crate) fn stands_for(plain: &Path, sealed: &Path) -> io::Result<bool> {
     }
 }
 
+/// How many bytes a sealed file holds, as its index says. `None` where that cannot be used.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn raw_length(sealed: &Path) -> io::Result<Option<u64>> {
+    let (file, length) = open_plain(sealed)?;
+    match Index::open(&file, length) {
+        Ok(index) => Ok(Some(index.totals.raw)),
+        Err(Unusable::Damaged(_)) => Ok(None),
+        Err(Unusable::Io(error)) => Err(error),
+    }
+}
+
 fn checksum(file: &File, length: u64) -> io::Result<u32> {
     let mut summed = Summed { inner: file.take(length), crc: 0 };
     let _ = io::copy(&mut summed, &mut io::sink())?;
