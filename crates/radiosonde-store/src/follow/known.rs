@@ -65,8 +65,9 @@ impl Known {
 
     /// What was read of the last day file of a name, or of a file that had another one.
     pub(super) fn beginning(&self, day: DayFile, file: Option<Identity>) -> Option<&Beginning> {
-        let is_it = |read: &&Read| read.day == day || file.is_some() && read.identity == file;
-        self.0.iter().rev().find(is_it).map(|read| &read.beginning)
+        let last = |is_it: &dyn Fn(&&Read) -> bool| self.0.iter().rev().find(is_it);
+        let read = last(&|read| file.is_some() && read.identity == file);
+        read.or_else(|| last(&|read| read.day == day)).map(|read| &read.beginning)
     }
 
     /// How far a file was read that others compressed since.

@@ -105,7 +105,7 @@ pub(super) struct Facts {
     /// Empty where that cannot be told.
     head: Vec<u8>,
     /// As its index says.
-    length: Option<u64>,
+    pub(super) length: Option<u64>,
 }
 
 impl Facts {

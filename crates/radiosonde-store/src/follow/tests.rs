@@ -1,5 +1,6 @@
 //! Whatever becomes of the files, each line comes once.
 
+mod compared;
 mod compressed;
 mod odd;
 mod renamed;

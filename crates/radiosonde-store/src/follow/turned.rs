@@ -6,14 +6,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::follow::compare::Pair;
 use crate::follow::file::{Followed, Identity};
 use crate::follow::known::is_beside;
 use crate::follow::packed::{Facts, begins_with};
 use crate::follow::place::{Place, REMOVED, Told};
-use crate::foreign::holds_the_same;
 use crate::names::{DayFile, Form, StoredFile};
 use crate::reader::{are_too_many, open_plain};
-use crate::sealed::{Wanted, stands_for};
+use crate::sealed::Wanted;
 
 /// Files that others compress, by `gzip`: they appear before they are whole.
 #[derive(Debug, Default)]
@@ -92,6 +92,8 @@ impl Parts {
 
 /// What to do with a file that somebody compressed.
 enum Todo {
+    /// It is compared with others.
+    Compare,
     Wait,
     /// It holds what is read elsewhere, or was.
     Nothing,
@@ -193,14 +195,13 @@ impl Place {
         file: &Followed,
         parts: &mut Parts,
     ) -> io::Result<Option<(DayFile, bool)>> {
-        let holds = |facts: &Facts, has_its_name| {
-            !file.has_unread() && facts.holds(file.head(), file.length(), has_its_name)
-        };
+        // Behind what was read, there may be lines nobody has seen.
+        let is_read = |facts: &Facts| !file.has_unread() && facts.length == Some(file.length());
         let own = self.path_of(StoredFile::new(file.day, Form::Sealed));
         if !self.sealed.contains(&file.day) && own.symlink_metadata().is_ok() {
             match Facts::of(&own, Form::Sealed) {
                 Ok(facts) if facts.begins_with(file.head()) != Some(false) => {
-                    return Ok(Some((file.day, holds(&facts, true))));
+                    return Ok(Some((file.day, is_read(&facts))));
                 }
                 Ok(_) => {}
                 Err(error) if are_too_many(&error) => return Err(error),
@@ -214,7 +215,7 @@ impl Place {
             }
             match Facts::of(&self.path_of(StoredFile::new(day, Form::Sealed)), Form::Sealed) {
                 Ok(facts) if facts.begins_with(file.head()) == Some(true) => {
-                    return Ok(Some((day, holds(&facts, false))));
+                    return Ok(Some((day, is_read(&facts))));
                 }
                 Err(error) if are_too_many(&error) => return Err(error),
                 Ok(_) | Err(_) => {}
@@ -270,28 +271,32 @@ impl Place {
         let path = |form| self.path_of(StoredFile::new(day, form));
         let (plain_path, sealed_path) = (path(Form::Plain), path(Form::Sealed));
         let there = |path: &Path| path.symlink_metadata().ok().as_ref().map(Identity::of);
-        let Some(sealed) = there(&sealed_path) else {
+        let Ok(found) = sealed_path.symlink_metadata() else {
             self.listed = None;
             return true;
         };
-        let both = Doubled { plain, sealed };
+        let both = Doubled { plain, sealed: Identity::of(&found) };
         if self.doubled.get(&day) == Some(&both) {
             return true;
         }
-        let is_same = stands_for(&plain_path, &sealed_path);
+        let (files, length) = ([plain, both.sealed], found.len());
+        let pair = Pair { day, form: Form::Sealed, files, length };
+        let is_same = self.comparisons.ask(pair, [&plain_path, &sealed_path]);
         // One of them may have been sealed, taken back or begun anew since the list.
         if there(&plain_path) != Some(plain) || there(&sealed_path) != Some(both.sealed) {
             self.listed = None;
             return true;
         }
         match is_same {
-            Ok(true) => {
+            // The day file is read meanwhile.
+            Ok(None) => true,
+            Ok(Some(true)) => {
                 let _ = self.doubled.insert(day, both);
                 true
             }
             Err(error) if are_too_many(&error) => self.has_to_wait(),
             // Better a line twice than none; what cannot be read is told by whoever reads it.
-            Ok(false) | Err(_) => false,
+            Ok(Some(false)) | Err(_) => false,
         }
     }
 
@@ -371,6 +376,7 @@ impl Place {
             let Ok(found) = path.symlink_metadata() else { continue };
             let todo = self.look_at_turned(day, &found, is_first, now);
             match todo {
+                Todo::Compare => continue,
                 Todo::Wait => {
                     self.listed = None;
                     continue;
@@ -417,20 +423,46 @@ impl Place {
             return Todo::Wait;
         }
         let path = self.dir.join(StoredFile::new(day, Form::Gzip).file_name());
-        let sealed = self.dir.join(StoredFile::new(day, Form::Sealed).file_name());
         // Beside its day file what cannot be read is not whole yet.
         let is_copy = of_day.any(|plain| begins_with(&path, plain.head()).unwrap_or(true))
-            || self.turned.unsealed.contains(&day)
-            || self.sealed.contains(&day)
-                && holds_the_same(&sealed, Form::Sealed, &path, &|| false).unwrap_or(false);
-        match self.known.position(day, &path) {
-            _ if is_copy => {}
-            Some(u64::MAX) => {}
-            Some(known) => return Todo::ReadFrom(known.max(file.position)),
-            None => return Todo::ReadFrom(file.position),
+            || self.turned.unsealed.contains(&day);
+        let from = match self.known.position(day, &path) {
+            _ if is_copy => u64::MAX,
+            Some(known) => known.max(file.position),
+            None => file.position,
+        };
+        let is_copy = from == u64::MAX;
+        let is_copy = match is_copy || !self.sealed.contains(&day) {
+            true => Some(is_copy),
+            false => self.is_sealed_copy(day, found, &path),
+        };
+        match is_copy {
+            None => Todo::Compare,
+            Some(false) => Todo::ReadFrom(from),
+            Some(true) => {
+                if let Some(file) = self.turned.files.get_mut(&day) {
+                    file.is_known = true;
+                }
+                Todo::Nothing
+            }
         }
-        file.is_known = true;
-        Todo::Nothing
+    }
+
+    /// Whether what others compressed holds the same as the sealed file beside it. `None` while that is
+    /// not known.
+    fn is_sealed_copy(&mut self, day: DayFile, found: &Metadata, path: &Path) -> Option<bool> {
+        let sealed = self.path_of(StoredFile::new(day, Form::Sealed));
+        let Ok(read) = sealed.symlink_metadata() else { return Some(false) };
+        let (files, length) = ([Identity::of(&read), Identity::of(found)], found.len());
+        let pair = Pair { day, form: Form::Gzip, files, length };
+        match self.comparisons.ask(pair, [&sealed, path]) {
+            Ok(is_same) => is_same,
+            Err(error) if are_too_many(&error) => {
+                let _ = self.has_to_wait();
+                None
+            }
+            Err(_) => Some(false),
+        }
     }
 }
 
