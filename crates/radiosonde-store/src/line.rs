@@ -24,7 +24,8 @@ pub struct Line {
     /// When it happened; for a span, when it ended.
     #[serde(serialize_with = "microseconds")]
     pub ts: Timestamp,
-    /// How serious it is. `None` when missing or not a level we know.
+    /// How serious it is. `None` when missing or not a level we know. Where it is, `severity` (as Google
+    /// Cloud has it) and `levelname` (as Python has it) tell.
     #[serde(default, deserialize_with = "known_level", skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Name of the event; `log`, `span`, `metric` or `panic` for the kinds that have no name.
@@ -97,6 +98,7 @@ impl Line {
             NotALine(format!("{what} (column {})", error.column()))
         })?;
         line.raw = text.to_owned();
+        line.level = line.level.or_else(|| level_of_others(&line));
         Ok(line)
     }
 
@@ -228,6 +230,24 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
     })
 }
 
+/// The level by the names that it has elsewhere.
+fn level_of_others(line: &Line) -> Option<Level> {
+    #[derive(Deserialize)]
+    struct Others {
+        #[serde(default, deserialize_with = "known_level")]
+        severity: Option<Level>,
+        #[serde(default, deserialize_with = "known_level")]
+        levelname: Option<Level>,
+    }
+    if !LEVEL_KEYS_OF_OTHERS.iter().any(|key| line.raw.contains(key)) {
+        return None;
+    }
+    let of: Others = line.taken_apart()?;
+    of.severity.or(of.levelname)
+}
+
+/// What others call the level.
+pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 2] = ["severity", "levelname"];
 /// The keys of a line that have a place of their own in it.
 const KEYS: [&str; 14] = [
     "ts",
@@ -272,6 +292,23 @@ mod tests {
         );
         assert_eq!(line.raw, text);
         assert_eq!(serde_json::to_string(&line).unwrap(), text);
+    }
+
+    #[test]
+    fn a_level_is_known_by_the_names_of_others() {
+        for (rest, level) in [
+            (r#""severity":"ERROR""#, Some(Level::Error)),
+            (r#""levelname":"CRITICAL""#, Some(Level::Critical)),
+            (r#""level":"info","severity":"ERROR""#, Some(Level::Info)),
+            (r#""level":6,"severity":"NOTICE","id":7"#, Some(Level::Info)),
+            (r#""severity":"DEFAULT","levelname":"WARNING""#, Some(Level::Warning)),
+            (r#""severity":"DEFAULT""#, None),
+            (r#""severity":null,"levelname":{"severity":"error"}"#, None),
+            (r#""msg":"\"severity\"","meta":{"severity":"error"}"#, None),
+        ] {
+            let text = format!(r#"{{"ts":"2025-10-06T13:43:10Z",{rest}}}"#);
+            assert_eq!(Line::parse(text.as_bytes()).unwrap().level, level, "{text}");
+        }
     }
 
     #[test]

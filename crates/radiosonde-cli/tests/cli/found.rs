@@ -111,7 +111,7 @@ trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
 events  openrouter_error → ingestion.window_failed
 time    critical path ◆: ingest (1.50 s, 60 %), GET /usage (1.00 s, 40 %)
 error   11:50:02.500 in ingestion on web-1: ingest: gave up
-next    radiosonde logs --machine web-1 --level warning --since 2025-10-06T11:49:52Z --until 2025-10-06T11:50:12Z --dir DIR   (what else went wrong there then)
+next    radiosonde logs --machine web-1 --level warning --since 2025-10-06T11:49:52Z --until 2025-10-06T11:50:12Z --dir DIR  # what else went wrong there then
 
 11:50:00.000 █████████████████████████  2.50 s ◆ ingest  error: gave up  provider=acme
 11:50:00.050 •                                   ├─ INFO  window opened  range=\"2025-09-01 to 2025-09-02\"

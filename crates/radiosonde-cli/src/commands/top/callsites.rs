@@ -1,6 +1,7 @@
 //! Call sites, by the lines they write.
 
 use radiosonde_runtime::doctor::shown::size;
+use radiosonde_store::line::Fields;
 use radiosonde_store::{Level, Line};
 use serde_json::json;
 
@@ -58,14 +59,19 @@ impl Sites {
         self.bytes += bytes;
         *self.times.at(line.ts.as_microsecond()) += 1;
         self.name.clear();
-        let [service, source] =
-            [&line.service, &line.source].map(|part| part.as_deref().unwrap_or_default());
-        for part in [service, line.evt.as_str(), source] {
+        // Lines of others have some of it beside what ours have.
+        let is_of_others = line.evt.is_empty() && (line.source.is_none() || line.msg.is_none());
+        let beside = if is_of_others { line.beside() } else { Fields::default() };
+        let service = line.service.as_deref().unwrap_or_default();
+        let among = |names: [&str; 2]| names.into_iter().find_map(|name| beside.text(name));
+        let source = line.source.as_deref().or_else(|| among(["logger", "target"]));
+        let msg = line.msg.as_deref().or_else(|| among(["message", "event"]));
+        for part in [service, line.evt.as_str(), source.unwrap_or_default()] {
             self.name.push_str(start_of(part, NAME_BYTES_MAX));
             self.name.push(PART);
         }
         match line.evt.as_str() {
-            "log" => pattern(line.msg.as_deref().unwrap_or_default(), &mut self.name),
+            "log" | "" => pattern(msg.unwrap_or_default(), &mut self.name),
             "metric" | "span" => {
                 pattern(line.meta.text("name").unwrap_or_default(), &mut self.name);
             }
