@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::commands::removed_in_all;
 use crate::narrowed;
 use crate::outcome::{NOTHING, USAGE, again, quoted, show, some};
+use crate::places::can_be_read_again;
 use crate::render::text::{many, shown};
 use crate::render::time::moment;
 
@@ -33,10 +34,12 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     dirs.iter().filter_map(|dir| of_another(dir, query)).for_each(|told| {
         eprintln!("radiosonde: {told}");
     });
-    if let Some(told) = asks_for_level(query).then(|| without_level(query)).flatten() {
+    let is_there = dirs.iter().all(|dir| can_be_read_again(dir));
+    if let Some(told) = (is_there && asks_for_level(query)).then(|| without_level(query)).flatten()
+    {
         eprintln!("radiosonde: {told}");
     }
-    for condition in query.conditions.iter().filter(|_| can_be_read_again(dirs)) {
+    for condition in query.conditions.iter().filter(|_| is_there) {
         if condition.compares_text() {
             let condition = shown(&condition.to_string());
             eprintln!(
@@ -81,7 +84,7 @@ fn say_wrong(dirs: &[PathBuf]) {
 /// Whether lines without a level that is known are left out.
 fn asks_for_level(query: &Query) -> bool {
     let asks = |condition: &Condition| condition.key() == LEVEL && of_own(condition).is_some();
-    query.level.is_some() || can_be_read_again(&query.dirs) && query.conditions.iter().any(asks)
+    query.level.is_some() || query.conditions.iter().any(asks)
 }
 
 /// That no line has a level, or which levels there are that nobody knows.
@@ -155,11 +158,6 @@ fn meant(key: &str) -> String {
         Some(rest) if !rest.is_empty() => format!("; without the point, `{}`?", shown(rest)),
         _ => String::new(),
     }
-}
-
-/// Whether the lines are where they were: standard input and pipes were read.
-fn can_be_read_again(dirs: &[PathBuf]) -> bool {
-    dirs.iter().all(|dir| dir.is_dir() || dir.is_file())
 }
 
 /// That a file holds what another command reads.

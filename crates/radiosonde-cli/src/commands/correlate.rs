@@ -37,8 +37,10 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
                 .to_owned(),
         ));
     }
-    select.refuse_stdin("correlate")?;
     let mut query = select.query(&[])?;
+    if !select.show.is_json() {
+        places::refuse_pipes(&query.dirs, "`correlate` reads its files several times")?;
+    }
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
     bound(select, &mut query);
