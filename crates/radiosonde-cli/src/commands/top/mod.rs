@@ -20,7 +20,7 @@ use self::labels::Labels;
 use self::losses::Losses;
 use self::section::Section;
 use self::spans::Spans;
-use crate::args::{By, TopArgs};
+use crate::args::{By, Time, TopArgs};
 use crate::commands::{print_json, slot, unfiled};
 use crate::figures::sequences::Sequences;
 use crate::narrowed;
@@ -29,7 +29,7 @@ use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::Metric;
 use crate::render::text::{many, shown};
-use crate::render::time::range;
+use crate::render::time::{between, range};
 
 pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut query = args.select.query(signals(args.by))?;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     reading.duplicates += top.seen.twice();
     let screen = Screen::new(&args.select.show, args.wide);
     let rows = args.select.limit.unwrap_or(if args.by.is_some() { ROWS_ALONE } else { ROWS });
-    let sections = top.sections(args.by, args.select.time.since, rows);
+    let sections = top.sections(args.by, args.select.time, rows);
     let any = sections.iter().any(Section::has_rows);
     if args.select.show.is_json() {
         for object in sections.iter().flat_map(|section| &section.objects) {
@@ -151,13 +151,20 @@ impl Top {
         told.into_iter().chain((unknown > 0).then(not_known)).collect()
     }
 
-    fn sections(&self, by: Option<By>, since: Option<Timestamp>, rows: usize) -> Vec<Section> {
+    /// The time that rates are of: the one that was asked for, else the one of the lines.
+    fn span_us(&self, asked: Time) -> u64 {
+        let of_lines = self.time.unwrap_or_default();
+        let (from, to) = asked.since.zip(asked.until).unwrap_or(of_lines);
+        between(from, to)
+    }
+
+    fn sections(&self, by: Option<By>, asked: Time, rows: usize) -> Vec<Section> {
         let all = [By::Callsites, By::Spans, By::Labels, By::Losses];
-        let asked = all.into_iter().filter(|one| by.is_none_or(|by| by == *one));
-        let growth = self.growth.sums(since);
-        asked
+        let wanted = all.into_iter().filter(|one| by.is_none_or(|by| by == *one));
+        let growth = self.growth.sums(asked.since);
+        wanted
             .map(|one| match one {
-                By::Callsites => self.sites.section(rows),
+                By::Callsites => self.sites.section(self.span_us(asked), rows),
                 By::Spans => self.spans.section(rows),
                 By::Labels => self.labels.section(&growth, rows),
                 By::Losses => self.losses.section(&growth, rows),
