@@ -46,6 +46,7 @@ mod args;
 mod commands;
 mod explain;
 mod figures;
+mod levels;
 mod narrowed;
 mod nothing;
 mod outcome;

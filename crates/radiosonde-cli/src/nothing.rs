@@ -1,6 +1,5 @@
 //! What is said where nothing was found: where was looked, and why there may be nothing.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,12 +8,12 @@ use jiff::Timestamp;
 use radiosonde_store::names::{Signal, StoredFile};
 use radiosonde_store::query::{Condition, Reading};
 use radiosonde_store::{Line, Query};
-use serde::Deserialize;
 
 use crate::commands::removed_in_all;
+use crate::levels::{self, LEVEL};
 use crate::narrowed;
 use crate::outcome::{NOTHING, USAGE, again, quoted, show, some};
-use crate::places::can_be_read_again;
+use crate::places;
 use crate::render::text::{many, shown};
 use crate::render::time::moment;
 
@@ -34,12 +33,11 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
     dirs.iter().filter_map(|dir| of_another(dir, query)).for_each(|told| {
         eprintln!("radiosonde: {told}");
     });
-    let is_there = dirs.iter().all(|dir| can_be_read_again(dir));
-    if let Some(told) = (is_there && asks_for_level(query)).then(|| without_level(query)).flatten()
-    {
-        eprintln!("radiosonde: {told}");
+    match levels::without(query) {
+        Some(told) => eprintln!("radiosonde: {told}"),
+        None => levels::tell_left_out(query),
     }
-    for condition in query.conditions.iter().filter(|_| is_there) {
+    for condition in query.conditions.iter().filter(|_| can_be_read_again(dirs)) {
         if condition.compares_text() {
             let condition = shown(&condition.to_string());
             eprintln!(
@@ -56,11 +54,8 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
             eprintln!("radiosonde: no line looked at has `{}`{}", shown(key), meant(key));
         }
     }
-    if !query.evt.is_empty() {
-        eprintln!(
-            "radiosonde: --evt takes whole names of events, which `{}` counts",
-            again("stats", dirs)
-        );
+    if let Some(told) = names(query) {
+        eprintln!("radiosonde: {told}: `{}` counts those there are", again("stats", dirs));
     }
     removed(dirs);
     NOTHING
@@ -81,48 +76,8 @@ fn say_wrong(dirs: &[PathBuf]) {
     all.for_each(|dir| eprintln!("radiosonde: {}", wrong(dir)));
 }
 
-/// Whether lines without a level that is known are left out.
-fn asks_for_level(query: &Query) -> bool {
-    let asks = |condition: &Condition| condition.key() == LEVEL && of_own(condition).is_some();
-    query.level.is_some() || query.conditions.iter().any(asks)
-}
-
-/// That no line has a level, or which levels there are that nobody knows.
-fn without_level(query: &Query) -> Option<String> {
-    let mut all = look(query);
-    all.level = None;
-    let (mut lines, mut words) = (0_u64, BTreeSet::new());
-    let mut has_known = false;
-    let _ = all.stream(&mut |line| {
-        lines += 1;
-        has_known = line.level.is_some();
-        if let Some(word) = word_of_level(&line.raw).filter(|_| words.len() < WORDS_MAX) {
-            let _ = words.insert(word);
-        }
-        if has_known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    let words: Vec<String> = words.into_iter().map(|word| shown(&word)).collect();
-    match (has_known || lines == 0, words.as_slice()) {
-        (true, _) => None,
-        (false, []) => Some("no line looked at has `level`".to_owned()),
-        (false, words) => {
-            Some(format!("no level of the lines looked at is known: {}", words.join(", ")))
-        }
-    }
-}
-
-/// What a line has for its level, as it is written.
-fn word_of_level(text: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct OfLevel {
-        level: serde_json::Value,
-    }
-    let of: OfLevel = serde_json::from_str(text).ok()?;
-    Some(of.level.to_string().chars().take(WORD_CHARS_MAX).collect())
-}
-
 /// A query for the first lines of the same files and times, which tell what lines are like.
-fn look(query: &Query) -> Query {
+pub(crate) fn look(query: &Query) -> Query {
     let mut look = Query::new(query.dirs.clone());
     look.signals.clone_from(&query.signals);
     (look.since, look.until) = (query.since, query.until);
@@ -130,7 +85,7 @@ fn look(query: &Query) -> Query {
     look
 }
 
-/// The key of a condition that no line has, as far as was looked. Of the level [`without_level`] tells.
+/// The key of a condition that no line has, as far as was looked. Of the level [`levels`] tells.
 fn unknown_key<'a>(query: &Query, condition: &'a Condition) -> Option<&'a str> {
     if condition.key() == LEVEL {
         return None;
@@ -146,10 +101,46 @@ fn unknown_key<'a>(query: &Query, condition: &'a Condition) -> Option<&'a str> {
 }
 
 /// That a line has this key of its own. `None` where the condition holds without it as well.
-fn of_own(condition: &Condition) -> Option<Condition> {
+pub(crate) fn of_own(condition: &Condition) -> Option<Condition> {
     let empty = Line::parse(br#"{"ts":"1970-01-01T00:00:00Z"}"#).ok()?;
     let is_there = || format!("{}?", condition.key()).parse().ok();
     if condition.matches(&empty) { None } else { is_there() }
+}
+
+/// What to know about the names of events that were asked for, where none of the lines looked at has one
+/// of them.
+fn names(query: &Query) -> Option<String> {
+    let asked = query.evt.as_slice();
+    if asked.is_empty() || !can_be_read_again(&query.dirs) {
+        return None;
+    }
+    let is_name = |name: &str| asked.iter().any(|asked| asked == name);
+    let is_part = |name: &str| asked.iter().any(|asked| name.contains(asked.as_str()));
+    let mut all = look(query);
+    all.evt = asked.to_vec();
+    let mut found = None;
+    let _ = all.stream(&mut |line| {
+        found = Some(line.evt.clone());
+        ControlFlow::Break(())
+    });
+    if found.is_none() {
+        (all.evt, all.bytes_max) = (Vec::new(), Some(NAMES_BYTES_MAX));
+        let _ = all.stream(&mut |line| match is_part(&line.evt) {
+            true => {
+                found = Some(line.evt.clone());
+                ControlFlow::Break(())
+            }
+            false => ControlFlow::Continue(()),
+        });
+    }
+    match found {
+        Some(name) if is_name(&name) => None,
+        Some(name) => Some(format!("--evt takes whole names of events, such as {}", shown(&name))),
+        None => {
+            let asked = asked.iter().map(|name| shown(name)).collect::<Vec<_>>();
+            Some(format!("no line looked at has the name {}", asked.join(" or ")))
+        }
+    }
 }
 
 /// What may have been meant by a key that is not there.
@@ -158,6 +149,11 @@ fn meant(key: &str) -> String {
         Some(rest) if !rest.is_empty() => format!("; without the point, `{}`?", shown(rest)),
         _ => String::new(),
     }
+}
+
+/// Whether the lines are where they were: standard input and pipes were read.
+pub(crate) fn can_be_read_again(dirs: &[PathBuf]) -> bool {
+    dirs.iter().all(|dir| places::can_be_read_again(dir))
 }
 
 /// That a file holds what another command reads.
@@ -230,9 +226,6 @@ const ENTRIES_MAX: usize = 10_000;
 /// Wrong places that are named.
 const PLACES_MAX: usize = 3;
 /// Bytes of lines in which a key is looked for: one that is used stands in some of the first.
-const LOOK_BYTES_MAX: u64 = 64 << 20;
-/// The key of a line's level.
-const LEVEL: &str = "level";
-/// Levels that nobody knows that are named, and of each so much.
-const WORDS_MAX: usize = 3;
-const WORD_CHARS_MAX: usize = 24;
+pub(crate) const LOOK_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of lines that are taken apart for their names.
+const NAMES_BYTES_MAX: u64 = 8 << 20;

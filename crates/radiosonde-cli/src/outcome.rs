@@ -13,7 +13,7 @@ use radiosonde_store::sealed::Damage;
 use crate::render::text::many;
 use crate::render::time::range;
 use crate::select::directories;
-use crate::{explain, nothing};
+use crate::{explain, levels, nothing};
 
 /// Something was found.
 pub(crate) const FOUND: u8 = 0;
@@ -81,6 +81,7 @@ pub(crate) fn conclude_with(
             if let Some(instead) = instead.filter(|_| !found) {
                 eprintln!("radiosonde: {instead}");
             }
+            levels::tell_left_out(query);
             match (is_partial, found) {
                 (true, _) => PARTIAL,
                 (false, true) => FOUND,

@@ -154,6 +154,11 @@ impl Places {
     }
 }
 
+/// Whether it means what it fits.
+pub(crate) fn is_pattern(path: &Path) -> bool {
+    pattern(path).is_some()
+}
+
 /// The text of a path that is a pattern: nothing is called so, and it has signs of one.
 fn pattern(path: &Path) -> Option<&str> {
     let text = path.to_str().filter(|text| text.contains(['*', '?', '[']))?;

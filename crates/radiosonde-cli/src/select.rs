@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use radiosonde_store::Query;
-use radiosonde_store::location::Location;
+use radiosonde_store::location::{Location, Origin};
 use radiosonde_store::names::Signal;
 
 use crate::args::{Select, Time};
 use crate::outcome::{Stop, show};
-use crate::places::{self, existing};
+use crate::places::{self, existing, is_pattern};
 use crate::render::time::moment;
 
 impl Select {
@@ -92,6 +92,11 @@ fn found() -> Result<Vec<PathBuf>, Stop> {
             "no telemetry found: looked at {}; name its directory with --dir or RADIOSONDE_DIR",
             looked.join(" and ")
         )));
+    }
+    let named = |location: &&Location| location.origin == Origin::Environment;
+    // As behind --dir.
+    if let Some(location) = search.found.iter().find(named).filter(|one| is_pattern(&one.path)) {
+        return places::directories(std::slice::from_ref(&location.path));
     }
     Ok(search.found.into_iter().map(|location| location.path).collect())
 }

@@ -1,5 +1,5 @@
-//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `13:00`, `-3d`, `1h30m`, `10 min`,
-//! `@1759758190`, `yesterday`.
+//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06T13`, `2025-10-06`, `13:00`, `24:00`,
+//! `-3d`, `1h30m`, `1.5h`, `10 min`, `@1759758190`, `yesterday`.
 
 use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
@@ -12,7 +12,10 @@ use crate::zone;
 
 thread_local! {
     /// What the command line of the run says beside `--until`.
-    static BESIDE: Cell<Beside> = const { Cell::new(Beside { since: None, follows: false }) };
+    static BESIDE: Cell<Beside> =
+        const { Cell::new(Beside { since: None, is_ago: false, follows: false }) };
+    /// Whether `--since` is given as a time ago.
+    static IS_AGO: Cell<bool> = const { Cell::new(false) };
     /// The times of day in `--since` and `--until`.
     static TIMES: RefCell<[Option<Given>; 2]> = const { RefCell::new([None, None]) };
 }
@@ -22,6 +25,8 @@ thread_local! {
 struct Beside {
     /// The moment `--since` means.
     since: Option<Timestamp>,
+    /// Whether that is a time ago, which may be of any day.
+    is_ago: bool,
     /// Whether lines to come are asked for.
     follows: bool,
 }
@@ -35,13 +40,14 @@ struct Given {
 /// Begins to read a command line.
 pub(crate) fn begin() {
     BESIDE.set(Beside::default());
+    IS_AGO.set(false);
     TIMES.take();
 }
 
 /// Takes what `--since` means, and whether lines to come are asked for. Whether `--until` has to be read
 /// once more, as it depends on them.
 pub(crate) fn depends_on(since: Option<Timestamp>, follows: bool) -> bool {
-    BESIDE.set(Beside { since, follows });
+    BESIDE.set(Beside { since, is_ago: IS_AGO.get(), follows });
     TIMES.with_borrow(|times| times[UNTIL].is_some()) && (since.is_some() || follows)
 }
 
@@ -66,7 +72,7 @@ pub(crate) fn told() -> Vec<String> {
 
 /// Keeps a time of day for [`told`].
 fn keep(place: usize, text: &str, found: Timestamp) {
-    let is_time = matches!(parse(text, now()), Ok(When::Time(_)));
+    let is_time = matches!(parse(text, now()), Ok(When::Time(_) | When::EndOfDay));
     let given = is_time.then(|| Given { text: text.trim().to_owned(), means: found });
     TIMES.with_borrow_mut(|times| times[place] = given);
 }
@@ -78,6 +84,7 @@ const UNTIL: usize = 1;
 /// still to come today was yesterday.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
     let found = since_at(text, now())?;
+    IS_AGO.set(back(text.trim()).is_some());
     keep(SINCE, text, found);
     Ok(found)
 }
@@ -86,12 +93,14 @@ fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     match parse(text, now)? {
         When::Day(day) => start_of(day),
         When::Time(time) => last_until(time, now),
+        When::EndOfDay => last_until(Time::midnight(), now),
         When::Moment(moment) => Ok(moment),
     }
 }
 
-/// The moment `--until` means. A day is meant as a whole. A time of day is the first behind `--since`, else
-/// the last there was; of lines to come, the next there will be.
+/// The moment `--until` means. A day is meant as a whole. A time of day is the first behind `--since`, or,
+/// where that is a time ago, the last behind it, else the last there was; of lines to come, the next there
+/// will be. The end of the day is that of the day of `--since`, else of today.
 pub(crate) fn until(text: &str) -> Result<Timestamp, String> {
     let found = until_at(text, now(), BESIDE.get())?;
     keep(UNTIL, text, found);
@@ -102,12 +111,23 @@ fn until_at(text: &str, now: Timestamp, beside: Beside) -> Result<Timestamp, Str
     let time = match parse(text, now)? {
         When::Day(day) => return start_of(day.checked_add(1.day()).map_err(|_| out_of_range())?),
         When::Moment(moment) => return Ok(moment),
+        When::EndOfDay => {
+            let day = match beside {
+                Beside { follows: false, since: Some(since), is_ago: false } => since,
+                Beside { since, .. } => since.unwrap_or(now).max(now),
+            };
+            let next = zone::of(day).date().checked_add(1.day());
+            return start_of(next.map_err(|_| out_of_range())?);
+        }
         When::Time(time) => time,
     };
     match beside {
-        Beside { follows: true, since } => first_behind(time, since.unwrap_or(now).max(now)),
+        Beside { follows: true, since, .. } => first_behind(time, since.unwrap_or(now).max(now)),
         Beside { since: None, .. } => last_until(time, now),
-        Beside { since: Some(since), .. } => {
+        Beside { since: Some(since), is_ago, .. } => {
+            if let Some(found) = last_until(time, now).ok().filter(|last| is_ago && *last > since) {
+                return Ok(found);
+            }
             let found = first_behind(time, since)?;
             // An end later today is one of a span that goes on: from the evening until the morning.
             let is_behind_today = zone::of(found).date() > zone::of(since.max(now)).date();
@@ -155,6 +175,8 @@ enum When {
     Moment(Timestamp),
     /// Of some day.
     Time(Time),
+    /// 24:00.
+    EndOfDay,
 }
 
 fn parse(text: &str, now: Timestamp) -> Result<When, String> {
@@ -183,6 +205,15 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         let zoned = civil.to_zoned(zone::current()).map_err(|_| out_of_range())?;
         return Ok(When::Moment(zoned.timestamp()));
     }
+    if ["24:00", "24:00:00"].contains(&text) {
+        return Ok(When::EndOfDay);
+    }
+    // The begin of an hour.
+    let of_hour = text.len() == "2025-10-06T13".len() && text.as_bytes()[10] == b'T';
+    if of_hour && let Ok(civil) = format!("{text}:00").parse::<DateTime>() {
+        let zoned = civil.to_zoned(zone::current()).map_err(|_| out_of_range())?;
+        return Ok(When::Moment(zoned.timestamp()));
+    }
     // As lines have it in front. With an offset it would be read as without.
     if has_time
         && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
@@ -200,9 +231,12 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         .to_owned())
 }
 
-/// `3d`, `-3d`, `3 days` and `3 days ago` all mean three days ago, and `1h30m` an hour and a half.
+/// `3d`, `-3d`, `3 days` and `3 days ago` all mean three days ago, `1h30m` and `1.5h` an hour and a half.
 fn back(text: &str) -> Option<SignedDuration> {
     let mut rest = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago")).unwrap_or(text);
+    if let Some(found) = of_part(rest) {
+        return Some(found);
+    }
     let (mut sum, mut above) = (0_i64, i64::MAX);
     while !rest.is_empty() {
         let (count, behind) = rest.split_at(end_of(rest, |c| c.is_ascii_digit()));
@@ -219,6 +253,21 @@ fn back(text: &str) -> Option<SignedDuration> {
     }
     (above < i64::MAX).then(|| SignedDuration::from_secs(sum))
 }
+
+/// `1.5h`, of one unit alone.
+fn of_part(text: &str) -> Option<SignedDuration> {
+    let (number, unit) = text.split_at(end_of(text, |c| c.is_ascii_digit() || c == '.'));
+    let (whole, part) = number.split_once('.')?;
+    let seconds = seconds(unit.trim())?;
+    let is_number = !whole.is_empty() && (1..=PART_DIGITS_MAX).contains(&part.len());
+    let whole = whole.parse::<i64>().ok().filter(|_| is_number)?.checked_mul(seconds)?;
+    // Microseconds are all that lines have.
+    let scale = 10_i64.pow(u32::try_from(part.len()).ok()?);
+    let micros = part.parse::<i64>().ok()?.checked_mul(seconds * 1_000_000)? / scale;
+    SignedDuration::from_secs(whole).checked_add(SignedDuration::from_micros(micros))
+}
+
+const PART_DIGITS_MAX: usize = 6;
 
 fn seconds(unit: &str) -> Option<i64> {
     Some(match unit {
@@ -289,6 +338,11 @@ mod tests {
             ("2 days ago", "2025-10-04T13:43:10Z"),
             ("1 week", "2025-09-29T13:43:10Z"),
             ("1h30m", "2025-10-06T12:13:10Z"),
+            ("1.5h", "2025-10-06T12:13:10Z"),
+            ("0.5 days ago", "2025-10-06T01:43:10Z"),
+            ("2.25 s", "2025-10-06T13:43:07.75Z"),
+            ("1.000001w", "2025-09-29T13:43:09.3952Z"),
+            ("2025-10-01T13", "2025-10-01T13:00:00Z"),
             ("-1d12h", "2025-10-05T01:43:10Z"),
             ("1 hour 30 min ago", "2025-10-06T12:13:10Z"),
             ("@1759758190", "2025-10-06T13:43:10Z"),
@@ -324,7 +378,18 @@ mod tests {
             "3x",
             "--3d",
             "+3d",
-            "3.5d",
+            "3.d",
+            ".5d",
+            "1.5.5h",
+            "1.5h30m",
+            "1h1.5m",
+            "1.0000001h",
+            "9999999999999.5w",
+            "9999999999999999999.5s",
+            "2025-10-01T24",
+            "2025-10-01T1",
+            "24:01",
+            "2025-10-0éT1",
             "9999999999d",
             "99999999999999999999s",
             "2025-13-01",
@@ -370,8 +435,9 @@ mod tests {
     fn a_time_of_day_in_until_is_the_first_behind_since() {
         let of = |now: &str, since: Option<&str>, until: &str, follows| {
             let now = format!("2025-10-06T{now}:00Z").parse().unwrap();
+            let is_ago = since.is_some_and(|since| back(since).is_some());
             let since = since.map(|since| since_at(since, now).unwrap());
-            let found = until_at(until, now, Beside { since, follows })?;
+            let found = until_at(until, now, Beside { since, is_ago, follows })?;
             let short = |ts: Timestamp| zone::of(ts).strftime("%d %H:%M").to_string();
             Ok::<_, String>((since.map(short).unwrap_or_default(), short(found)))
         };
@@ -385,6 +451,16 @@ mod tests {
             ("15:30", Some("15:00"), "16:00", Some(("06 15:00", "06 16:00"))),
             ("13:30", Some("2h"), "13:00", Some(("06 11:30", "06 13:00"))),
             ("13:30", Some("2025-10-01"), "13:00", Some(("01 00:00", "01 13:00"))),
+            // Of a time ago nobody means the first of several days.
+            ("03:36", Some("3d"), "02:00", Some(("03 03:36", "06 02:00"))),
+            ("13:30", Some("1d"), "23:59", Some(("05 13:30", "05 23:59"))),
+            // To the end of a day.
+            ("13:30", Some("08:00"), "24:00", Some(("06 08:00", "07 00:00"))),
+            ("01:52", Some("15:00"), "24:00", Some(("05 15:00", "06 00:00"))),
+            ("13:30", Some("2025-10-01"), "24:00", Some(("01 00:00", "02 00:00"))),
+            ("13:30", Some("3d"), "24:00", Some(("03 13:30", "07 00:00"))),
+            ("13:30", None, "24:00", Some(("", "07 00:00"))),
+            ("13:30", Some("24:00"), "01:00", Some(("06 00:00", "06 01:00"))),
             // Through midnight, with an end later today.
             ("03:36", Some("23:40"), "03:40", Some(("05 23:40", "06 03:40"))),
             ("03:36", Some("22:00"), "06:00", Some(("05 22:00", "06 06:00"))),
@@ -410,6 +486,7 @@ mod tests {
             ("23:55", Some("23:40"), "00:10", "07 00:10"),
             ("14:00", Some("3d"), "15:00", "06 15:00"),
             ("14:00", None, "13:00", "07 13:00"),
+            ("14:00", Some("2025-10-01"), "24:00", "07 00:00"),
         ] {
             assert_eq!(of(now, since, until, true).unwrap().1, expect, "{since:?} to {until}");
         }

@@ -24,11 +24,12 @@ pub struct Line {
     /// When it happened; for a span, when it ended.
     #[serde(serialize_with = "microseconds")]
     pub ts: Timestamp,
-    /// How serious it is. `None` when missing or not a level we know.
+    /// How serious it is. `None` when missing or not a level we know. Where it is, `severity` (as Google
+    /// Cloud has it) and `levelname` (as Python has it) tell.
     #[serde(default, deserialize_with = "known_level", skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Name of the event; `log`, `span`, `metric` or `panic` for the kinds that have no name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub evt: String,
     /// Module, component or subsystem it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +98,7 @@ impl Line {
             NotALine(format!("{what} (column {})", error.column()))
         })?;
         line.raw = text.to_owned();
+        line.level = line.level.or_else(|| level_of_others(&line));
         Ok(line)
     }
 
@@ -212,6 +214,11 @@ fn microseconds<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&format_args!("{ts:.6}"))
 }
 
+/// What is `null` is as missing.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A level a newer writer may know and we do not is no reason to lose the line.
 fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D::Error> {
     #[derive(Deserialize)]
@@ -228,6 +235,24 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
     })
 }
 
+/// The level by the names that it has elsewhere.
+fn level_of_others(line: &Line) -> Option<Level> {
+    #[derive(Deserialize)]
+    struct Others {
+        #[serde(default, deserialize_with = "known_level")]
+        severity: Option<Level>,
+        #[serde(default, deserialize_with = "known_level")]
+        levelname: Option<Level>,
+    }
+    if !LEVEL_KEYS_OF_OTHERS.iter().any(|key| line.raw.contains(key)) {
+        return None;
+    }
+    let of: Others = line.taken_apart()?;
+    of.severity.or(of.levelname)
+}
+
+/// What others call the level.
+pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 2] = ["severity", "levelname"];
 /// The keys of a line that have a place of their own in it.
 const KEYS: [&str; 14] = [
     "ts",
@@ -275,16 +300,35 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_known_by_the_names_of_others() {
+        for (rest, level) in [
+            (r#""severity":"ERROR""#, Some(Level::Error)),
+            (r#""levelname":"CRITICAL""#, Some(Level::Critical)),
+            (r#""level":"info","severity":"ERROR""#, Some(Level::Info)),
+            (r#""level":6,"severity":"NOTICE","id":7"#, Some(Level::Info)),
+            (r#""severity":"DEFAULT","levelname":"WARNING""#, Some(Level::Warning)),
+            (r#""severity":"DEFAULT""#, None),
+            (r#""severity":null,"levelname":{"severity":"error"}"#, None),
+            (r#""msg":"\"severity\"","meta":{"severity":"error"}"#, None),
+        ] {
+            let text = format!(r#"{{"ts":"2025-10-06T13:43:10Z",{rest}}}"#);
+            assert_eq!(Line::parse(text.as_bytes()).unwrap().level, level, "{text}");
+        }
+    }
+
+    #[test]
     fn reading_is_tolerant() {
         for text in [
             r#"{"ts":"2025-10-06T13:43:10Z"}"#,
             r#"{"ts":"2025-10-06T15:43:10+02:00","new_key":{"x":[1]},"meta":null,"job_id":null}"#,
             r#"{"ts":"2025-10-06T13:43:10Z","level":"fatal-ish","meta":{}}"#,
             r#"{"ts":"2025-10-06T13:43:10Z","level":7}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","evt":null,"msg":null,"level":null,"id":null}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","evt":null,"x":1E400}"#,
         ] {
             let line = Line::parse(text.as_bytes()).unwrap();
             assert_eq!(line.ts.to_string(), "2025-10-06T13:43:10Z", "{text}");
-            assert_eq!(line.level, None, "{text}");
+            assert_eq!((line.level, line.evt.as_str()), (None, ""), "{text}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! must not take it for a line parses it.
 
 use crate::level::Level;
+use crate::line::LEVEL_KEYS_OF_OTHERS;
 
 /// What a line says about itself.
 ///
@@ -55,6 +56,7 @@ pub fn facts(text: &[u8]) -> Option<Peek<'_>> {
     let mut rest = Rest(text);
     rest.expect(b'{')?;
     let mut has_time = false;
+    let mut may_have_level = false;
     let mut found = Peek::default();
     loop {
         let key = rest.plain_string()?;
@@ -74,11 +76,17 @@ pub fn facts(text: &[u8]) -> Option<Peek<'_>> {
             b"worker_id" => found.worker_id = Some(rest.plain_string()?),
             b"session_id" => found.session_id = Some(rest.plain_string()?),
             b"id" => found.id = Some(rest.plain_string()?),
-            _ => rest.skip_value()?,
+            other => {
+                may_have_level |= LEVEL_KEYS_OF_OTHERS.iter().any(|key| key.as_bytes() == other);
+                rest.skip_value()?;
+            }
         }
         match rest.next()? {
             b',' => {}
-            b'}' => return has_time.then_some(found),
+            // Its level may stand elsewhere.
+            b'}' if may_have_level && found.level.is_none() => return None,
+            // What stands behind is no line, or one whose line break was lost.
+            b'}' => return (has_time && rest.0.trim_ascii().is_empty()).then_some(found),
             _ => return None,
         }
     }

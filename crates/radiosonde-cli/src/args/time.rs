@@ -8,7 +8,7 @@ use crate::when;
 /// From when and up to when.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Time {
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, 1h30m, yesterday
+    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, 1h30m, 1.5h, yesterday
     ///
     /// A time of day is the last there was.
     #[arg(
@@ -22,7 +22,8 @@ pub(crate) struct Time {
     pub(crate) since: Option<Timestamp>,
     /// Up to this moment, which is not included; a day is included as a whole
     ///
-    /// A time of day is the first behind --since, else the last there was; of lines to come the next.
+    /// A time of day is the first behind --since (the last, where that is a time ago), else the last there was;
+    /// of lines to come the next. 24:00 is the end of the day.
     #[arg(
         long,
         value_name = "WHEN",

@@ -13,7 +13,7 @@ use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, conclude};
 use crate::output::Objects;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
-use crate::render::table::table;
+use crate::render::table::{Behind, Narrow, table_giving_way};
 use crate::render::text::{many, shown};
 use crate::render::time::{between, clock, day, duration};
 use crate::select::check_range;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
         rows.iter().try_for_each(|row| objects.print(&row.json(), out))?;
         objects.finish(out)?;
     } else if !rows.is_empty() {
-        print(&rows, args, now, Screen::new(&args.show, true).paint, out)?;
+        print(&rows, args, now, Screen::new(&args.show, false), out)?;
     }
     out.flush()?;
     if heard.unlisted > 0 {
@@ -292,9 +292,10 @@ fn print(
     rows: &[Row],
     args: &CoverageArgs,
     now: Timestamp,
-    paint: Paint,
+    screen: Screen,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
+    let paint = screen.paint;
     let expected: Vec<&Row> = rows.iter().filter(|row| row.expected).collect();
     let there = expected.iter().filter(|row| row.reported).count();
     let since = format!(
@@ -307,17 +308,27 @@ fn print(
     let percent = there * 100 / all.max(1);
     let told = format!("{there} of {all} reported {since} ({percent} %)");
     let tone = if there == all { color::NAME } else { color::BAD };
-    writeln!(out, "{}", paint.with(tone, &told))?;
+    writeln!(out, "{}", paint.with(tone, &screen.wrap(&told, 2)))?;
     let heading = ["service@machine", "", "last line", "events", "spans", "metrics", "errors"];
     let mut cells = vec![heading.map(|word| paint.dim(word))];
     cells.extend(rows.iter().map(|row| row.cells(now, paint)));
-    table(&cells, &[3, 4, 5, 6], out)
+    // What is wrong stays: who, how long, and errors.
+    let narrow = Narrow { gives: 0, least: WHO_LEAST, goes: &[5, 4, 3, 2], behind: Behind::Stays };
+    let left_out = table_giving_way(&cells, &[3, 4, 5, 6], narrow, screen, out)?;
+    if !left_out.is_empty() {
+        let left_out: Vec<&str> = left_out.iter().map(|column| heading[*column]).collect();
+        let told = format!("without {}: -o csv has all", left_out.join(", "));
+        writeln!(out, "{}", screen.fit(&paint.dim(&told), 0))?;
+    }
+    Ok(())
 }
 
 fn at(machine: Option<&str>) -> String {
     machine.map(|machine| format!("@{}", shown(machine))).unwrap_or_default()
 }
 
+/// Columns of a service and its machine that tell them from others.
+const WHO_LEAST: usize = 30;
 /// What runs for less is no service that could fall silent, in microseconds.
 const SHORT_US: u64 = 120_000_000;
 /// How long a service takes to end after it said so, in microseconds.

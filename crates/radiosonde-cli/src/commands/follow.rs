@@ -64,14 +64,18 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             return Ok(if found == NOTHING { end.status() } else { found });
         }
         let is_over = query.until.is_some_and(|until| Timestamp::now() >= until + LATE);
-        if is_last || is_over || end.is_any() {
+        if is_last || is_over {
             break;
+        }
+        // What was written before comes still, wherever it was by then.
+        is_last = end.is_any();
+        if is_last {
+            continue;
         }
         if !is_wanted(wait) {
             // `radiosonde tail | head`: the reader has what it wanted.
             return Ok(FOUND);
         }
-        // What was written while it waited comes still.
         is_last = end.is_any();
     }
     account.lines += follow.finish(&mut |line| {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use radiosonde_store::Query;
 use radiosonde_store::names::Signal;
+use radiosonde_store::query::Answer;
 
 use crate::args::Select;
 use crate::outcome::{Stop, conclude};
@@ -23,22 +24,14 @@ pub(crate) enum Which {
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut query = query(select, which)?;
     let mut printer = Lines::new(select, out);
-    if let Some(limit) = query.limit {
+    if query.limit.is_some() {
         query.kept_bytes_max = Some(NEWEST_BYTES_MAX);
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
         // What was found stands before what was wrong where both go to one terminal.
         printer.finish()?;
-        let count = answer.lines.len();
-        if answer.reading.has_older && count < limit {
-            eprintln!(
-                "radiosonde: only the newest {}: more than these take over {} MiB; without -n all are \
-                 printed, and --until gives older ones",
-                many(count as u64, "line"),
-                NEWEST_BYTES_MAX >> 20
-            );
-        }
-        let is_any = count > 0;
+        tell_older(&query, &answer);
+        let is_any = !answer.lines.is_empty();
         if is_any {
             printer.tell_unseen();
         }
@@ -74,5 +67,18 @@ pub(super) fn query(select: &Select, which: Which) -> Result<Query, Stop> {
     Ok(query)
 }
 
+/// Says so where fewer lines are held than were asked for.
+pub(super) fn tell_older(query: &Query, answer: &Answer) {
+    let count = answer.lines.len();
+    if answer.reading.has_older && query.limit.is_some_and(|limit| count < limit) {
+        eprintln!(
+            "radiosonde: only the newest {}: more than these take over {} MiB; without -n all are \
+             read, and --until gives older ones",
+            many(count as u64, "line"),
+            NEWEST_BYTES_MAX >> 20
+        );
+    }
+}
+
 /// Of the newest lines, which are held until all was read: some 300 MiB of memory.
-const NEWEST_BYTES_MAX: u64 = 128 << 20;
+pub(super) const NEWEST_BYTES_MAX: u64 = 128 << 20;

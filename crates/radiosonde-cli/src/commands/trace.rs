@@ -68,11 +68,12 @@ pub(crate) fn one_trace<'a>(
     found: impl Iterator<Item = &'a str>,
 ) -> Result<(), Stop> {
     let [asked] = query.traces.as_slice() else { return Ok(()) };
-    let found: BTreeSet<&str> = found.collect();
+    // Others write the same in capitals.
+    let found: BTreeSet<String> = found.map(str::to_ascii_lowercase).collect();
     if found.len() < 2 {
         return Ok(());
     }
-    let some: Vec<&str> = found.iter().copied().take(5).collect();
+    let some: Vec<&str> = found.iter().map(String::as_str).take(5).collect();
     let more = if found.len() > some.len() { ", …" } else { "" };
     Err(Stop::Usage(format!(
         "{} traces begin with {asked}: {}{more}; give more digits",

@@ -244,7 +244,7 @@ impl<'a> Failure<'a> {
         let machine = quoted(&shown(machine));
         let command =
             format!("logs --machine {machine} --level warning --since {since} --until {until}");
-        Some(format!("{}   (what else went wrong there then)", again(&command, &select.dir)))
+        Some(format!("{}  # what else went wrong there then", again(&command, &select.dir)))
     }
 }
 

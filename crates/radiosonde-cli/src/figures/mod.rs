@@ -1,5 +1,6 @@
 //! Figures over any number of lines, in bounded memory.
 
+pub(crate) mod before;
 pub(crate) mod sequences;
 pub(crate) mod sketch;
 pub(crate) mod starts;

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use radiosonde_store::id::LineId;
+use radiosonde_store::names::Signal;
 
 /// The run of a process.
 type Instance = [u8; 8];
@@ -26,6 +27,8 @@ pub(crate) struct Sequences {
 struct Ring {
     blocks: BTreeMap<u64, Box<[u64; WORDS]>>,
     count: u64,
+    /// Signals of its lines, a bit for each.
+    signals: u8,
 }
 
 /// The numbers of one ring.
@@ -39,11 +42,23 @@ pub(crate) struct OfRing {
     pub(crate) missing: u64,
     /// The first that is missing.
     pub(crate) missing_from: Option<u64>,
+    /// Signals of which no line of its process was seen. Rings number the lines of all signals, so
+    /// that numbers that are missing may be of these.
+    pub(crate) unseen: Vec<Signal>,
 }
 
 impl Sequences {
     /// Takes the id of a line; false where a line with this id came before.
     pub(crate) fn add(&mut self, id: Option<&str>) -> bool {
+        self.put(id, 0)
+    }
+
+    /// As [`Sequences::add`], of a line of this signal.
+    pub(crate) fn add_of(&mut self, signal: Signal, id: Option<&str>) -> bool {
+        self.put(id, bit(signal))
+    }
+
+    fn put(&mut self, id: Option<&str>, signals: u8) -> bool {
         // What others call so may stand in many lines, and numbers in it count nothing.
         let Some((instance, LineId { ring, seq, .. })) = id.and_then(of_ours) else {
             self.without += 1;
@@ -57,6 +72,7 @@ impl Sequences {
             }
             entry => entry.or_default(),
         };
+        of_ring.signals |= signals;
         let block = of_ring.blocks.entry(seq / BLOCK);
         if matches!(block, std::collections::btree_map::Entry::Vacant(_)) {
             if self.blocks >= BLOCKS_MAX {
@@ -100,8 +116,16 @@ impl Sequences {
 
     /// The rings, by name.
     pub(crate) fn rings(&self) -> Vec<OfRing> {
-        let mut rings: Vec<OfRing> =
-            self.rings.iter().map(|((of, number), ring)| ring.told(*of, *number)).collect();
+        let mut seen: HashMap<Instance, u8> = HashMap::new();
+        for ((of, _), ring) in &self.rings {
+            *seen.entry(*of).or_default() |= ring.signals;
+        }
+        let told = |((of, number), ring): (&(Instance, u32), &Ring)| {
+            let seen = seen.get(of).copied().unwrap_or_default();
+            let unseen = Signal::ALL.into_iter().filter(|signal| seen & bit(*signal) == 0);
+            ring.told(*of, *number, unseen.collect())
+        };
+        let mut rings: Vec<OfRing> = self.rings.iter().map(told).collect();
         rings.sort_unstable();
         rings
     }
@@ -113,12 +137,12 @@ impl Sequences {
 }
 
 impl Ring {
-    fn told(&self, of: Instance, number: u32) -> OfRing {
+    fn told(&self, of: Instance, number: u32, unseen: Vec<Signal>) -> OfRing {
         let ends = self.first().zip(self.last());
         let missing = ends.map_or(0, |(first, last)| (last - first) - (self.count - 1));
         let missing_from = (missing > 0).then(|| self.first_missing()).flatten();
         let name = format!("{}.{number}", String::from_utf8_lossy(&of));
-        OfRing { name, count: self.count, missing, missing_from }
+        OfRing { name, count: self.count, missing, missing_from, unseen }
     }
 
     fn first(&self) -> Option<u64> {
@@ -143,6 +167,11 @@ impl Ring {
         }
         None
     }
+}
+
+fn bit(signal: Signal) -> u8 {
+    let place = Signal::ALL.iter().position(|one| *one == signal);
+    place.map_or(0, |place| 1 << place)
 }
 
 /// An id, if it is one of ours, with the process it begins with.
@@ -181,21 +210,30 @@ mod tests {
             ("b.1.5", true),
             ("b.1.4", true),
         ] {
-            assert_eq!(seen.add(Some(&long(id))), is_new, "{id}");
+            assert_eq!(seen.add_of(Signal::Events, Some(&long(id))), is_new, "{id}");
         }
         // Numbers of others count nothing, not even how often they come.
         for id in ["", "a", "order.3", "order.90000", "order.3", "10.0.0.7", "aaaaaaaa.1.-1"] {
             assert!(seen.add(Some(id)), "{id}");
         }
         assert!(seen.add(None));
+        assert!(seen.add_of(Signal::Metrics, Some(&long("b.2.1"))));
         let ring = |name: &str, count, missing, missing_from| OfRing {
             name: long(name),
             count,
             missing,
             missing_from,
+            unseen: match name.starts_with('a') {
+                true => vec![Signal::Metrics, Signal::Spans],
+                false => vec![Signal::Spans],
+            },
         };
-        let expected =
-            [ring("a.1", 3, 8_998, Some(1)), ring("a.2", 1, 0, None), ring("b.1", 2, 0, None)];
+        let expected = [
+            ring("a.1", 3, 8_998, Some(1)),
+            ring("a.2", 1, 0, None),
+            ring("b.1", 2, 0, None),
+            ring("b.2", 1, 0, None),
+        ];
         assert_eq!(seen.rings(), expected);
         assert_eq!((seen.twice(), seen.without(), seen.is_whole()), (1, 8, true));
         assert_eq!(seen.processes(), 2);

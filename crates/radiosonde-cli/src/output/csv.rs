@@ -12,6 +12,7 @@ use radiosonde_store::query::condition::value_of;
 use serde_json::Value;
 
 use super::columns;
+use crate::levels;
 use crate::outcome::Stop;
 use crate::render::is_terminal;
 use crate::zone;
@@ -56,7 +57,7 @@ impl Csv {
         let value = |name: &String| match name.as_str() {
             "ts" => Some(Value::String(zone::stamp(line.ts))),
             "meta" => Some(meta(line)),
-            name => value_of(line, name),
+            name => value_of(line, name).or_else(|| levels::unknown(line, name)),
         };
         let row = record(self.columns.iter().map(value), self.is_terminal);
         out.write_all(row.as_bytes())?;

@@ -6,6 +6,7 @@ use radiosonde_store::Line;
 use radiosonde_store::query::condition::value_of;
 use serde_json::Value;
 
+use crate::levels;
 use crate::outcome::Stop;
 use crate::render::Screen;
 use crate::render::line::{Ids, short};
@@ -120,7 +121,7 @@ fn cell(line: &Line, key: &str) -> String {
             .map(|(key, value)| shown(&format!("{key}={value}")))
             .collect::<Vec<_>>()
             .join(" "),
-        _ => match value_of(line, key) {
+        _ => match value_of(line, key).or_else(|| levels::unknown(line, key)) {
             None => String::new(),
             Some(Value::String(text)) => shown(&text),
             Some(other) => shown(&other.to_string()),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anstyle::Style;
-use radiosonde_store::line::Line;
+use radiosonde_store::{Level, Line};
 
 use crate::render::Screen;
 use crate::render::attributes;
@@ -57,7 +57,15 @@ pub(crate) fn label(story: &Story, row: &Row, ids: Ids, paint: Paint) -> String 
 
 /// `… 997 more GET /x (p50 3.00 ms, max 41.0 ms; 2 errors inside)`
 fn folded(fold: &Fold, paint: Paint) -> String {
-    let failed = if fold.of == Folded::FailedSpans { "  error" } else { "" };
+    let text = shown(&fold.text);
+    let failed = match (fold.of == Folded::FailedSpans, text.is_empty()) {
+        (true, true) => "  error".to_owned(),
+        (true, false) => format!("  error: {text}"),
+        (false, true) => String::new(),
+        (false, false) => format!("  {text}"),
+    };
+    let level = (fold.level >= Some(Level::Warning)).then(|| line::level(fold.level, paint));
+    let level = level.map(|level| level + " ").unwrap_or_default();
     let took = (fold.of != Folded::Lines)
         .then(|| format!("p50 {}, max {}", duration(fold.p50_us), duration(fold.max_us)));
     let some = |count: u64, noun: &str| (count > 0).then(|| many(count, noun));
@@ -66,7 +74,8 @@ fn folded(fold: &Fold, paint: Paint) -> String {
     let wrong = (!wrong.is_empty()).then(|| format!("{} inside", wrong.join(" and ")));
     let told: Vec<String> = took.into_iter().chain(wrong).collect();
     let told = if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) };
-    paint.dim(&format!("… {} more {}{failed}{told}", fold.count, shown(&fold.name)))
+    let what = paint.dim(&format!("{}{failed}{told}", shown(&fold.name)));
+    paint.dim(&format!("… {} more ", fold.count)) + &level + &what
 }
 
 /// Where a trace enters another service or machine than those of the span around it:

@@ -1,7 +1,7 @@
 //! One log line or event.
 
 use radiosonde_events::clean_for_terminal as clean;
-use radiosonde_store::line::Line;
+use radiosonde_store::{Level, Line};
 
 use crate::render::color::{self, Paint};
 use crate::render::fields;
@@ -22,7 +22,7 @@ pub(crate) struct Ids {
 
 /// `11:50:02.113 WARN  openrouter_error translation_service  429, retrying  status=429 trace=0edadbc0`
 pub(crate) fn full(line: &Line, ids: Ids, paint: Paint) -> String {
-    let mut row = format!("{} {}", paint.dim(&clock(line.ts)), level(line, paint));
+    let mut row = format!("{} {}", paint.dim(&clock(line.ts)), level(line.level, paint));
     if line.evt != "log" && !line.evt.is_empty() {
         row.push(' ');
         row.push_str(&paint.with(color::NAME, &shown(&line.evt)));
@@ -38,7 +38,7 @@ pub(crate) fn full(line: &Line, ids: Ids, paint: Paint) -> String {
 
 /// The same without time and source, for a place in a timeline.
 pub(crate) fn brief(line: &Line, ids: Ids, paint: Paint) -> String {
-    let mut row = level(line, paint);
+    let mut row = level(line.level, paint);
     row.push(' ');
     if line.evt != "log" && !line.evt.is_empty() {
         row.push_str(&paint.with(color::NAME, &shown(&line.evt)));
@@ -80,8 +80,8 @@ fn tail(line: &Line, ids: Ids, paint: Paint) -> String {
     if tail.starts_with("  ") { tail.split_off(2) } else { tail }
 }
 
-fn level(line: &Line, paint: Paint) -> String {
-    match line.level {
+pub(crate) fn level(level: Option<Level>, paint: Paint) -> String {
+    match level {
         Some(level) => paint.with(color::level(level), &format!("{:<5}", level.short())),
         None => "-    ".to_owned(),
     }

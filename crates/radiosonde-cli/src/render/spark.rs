@@ -5,10 +5,10 @@
 pub(crate) struct Marks([char; 8]);
 
 /// Where the lowest character stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Base {
-    /// The least of the figures: for what stands somewhere.
-    Least,
+    /// The first of two values, and the highest for the second: for what stands somewhere between them.
+    Between(f64, f64),
     /// Nothing: for what comes and goes. What is more than nothing looks like more.
     Zero,
 }
@@ -32,15 +32,19 @@ impl Marks {
     /// The row. Where there is no figure, or none that a height could show, it has a gap.
     pub(crate) fn row(self, figures: &[Option<f64>], base: Base) -> String {
         let seen = || figures.iter().flatten().copied().filter(|figure| figure.is_finite());
-        let least = seen().fold(f64::INFINITY, f64::min);
-        let most = seen().fold(f64::NEG_INFINITY, f64::max);
-        let base = if least < 0.0 { Base::Least } else { base };
+        let mut least = seen().fold(f64::INFINITY, f64::min);
+        let mut most = seen().fold(f64::NEG_INFINITY, f64::max);
+        let base =
+            if least < 0.0 && base == Base::Zero { Base::Between(least, most) } else { base };
+        if let Base::Between(from, to) = base {
+            (least, most) = (from, to);
+        }
         let height = |figure: f64| match base {
             _ if !figure.is_finite() => None,
             Base::Zero if figure <= 0.0 => Some(0),
             Base::Zero => Some(1 + part(figure, 0.0, most, 6)),
-            Base::Least if least < most => Some(part(figure, least, most, 7)),
-            Base::Least => Some(if figure == 0.0 { 0 } else { 3 }),
+            Base::Between(..) if least < most => Some(part(figure, least, most, 7)),
+            Base::Between(..) => Some(if figure == 0.0 { 0 } else { 3 }),
         };
         let mark = |figure: &Option<f64>| figure.and_then(height).map_or(' ', |at| self.0[at]);
         figures.iter().map(mark).collect()
@@ -69,15 +73,18 @@ mod tests {
         for (figures, base, expect) in [
             (&[0.0, 1.0, 50.0, 100.0][..], Base::Zero, "▁▂▅█"),
             (&[90.0, 95.0, 100.0], Base::Zero, "▇██"),
-            (&[90.0, 95.0, 100.0], Base::Least, "▁▅█"),
-            (&[5.0, 5.0], Base::Least, "▄▄"),
-            (&[0.0, 0.0], Base::Least, "▁▁"),
+            (&[90.0, 95.0, 100.0], Base::Between(90.0, 100.0), "▁▅█"),
+            (&[5.0, 50.0, 100.0, 101.0], Base::Between(0.0, 100.0), "▁▅██"),
+            (&[5.0, 5.0], Base::Between(5.0, 5.0), "▄▄"),
+            // A mean is not always just what all of it was.
+            (&[0.1, 0.1 + 1e-16], Base::Between(0.1, 0.1), "▄▄"),
+            (&[0.0, 0.0], Base::Between(0.0, 0.0), "▁▁"),
             (&[0.0, 0.0], Base::Zero, "▁▁"),
             (&[-1.0, 0.0, 1.0], Base::Zero, "▁▅█"),
-            (&[f64::MAX, f64::MIN, 0.0], Base::Least, "█▁▅"),
+            (&[f64::MAX, f64::MIN, 0.0], Base::Between(f64::MIN, f64::MAX), "█▁▅"),
             (&[1e-300, f64::MAX], Base::Zero, "▂█"),
             (&[f64::NAN, 1.0, f64::INFINITY, f64::NEG_INFINITY], Base::Zero, " █  "),
-            (&[f64::NAN], Base::Least, " "),
+            (&[f64::NAN], Base::Between(0.0, 1.0), " "),
             (&[], Base::Zero, ""),
         ] {
             let figures: Vec<_> = figures.iter().copied().map(Some).collect();

@@ -25,6 +25,31 @@ pub(crate) fn start_of(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// A text whose numbers and ids are `#`, so that what one call site wrote is the same text. Cut to what
+/// tells it from others.
+pub(crate) fn pattern(text: &str, out: &mut String) {
+    let end = out.len() + PATTERN_BYTES_MAX;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match is_word(first) {
+            true => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (word, after) = rest.split_at(length);
+        // `job-12`, `0xff`, `7f3a91`; a name with a digit in it loses it, which harms nobody.
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        let word = if has_digit { "#" } else { word };
+        if out.len() + word.len() > end {
+            out.push_str(start_of(word, end.saturating_sub(out.len())));
+            out.push('…');
+            return;
+        }
+        out.push_str(word);
+        rest = after;
+    }
+}
+
 /// A value as a field's right side: bare where that is clear, quoted where it is not.
 pub(crate) fn value(value: &Value) -> String {
     match value {
@@ -123,9 +148,31 @@ const PAINT_END: &str = "\x1b[0m";
 /// The most of one text or value that is printed for people, in bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
+/// Of what one call site writes.
+const PATTERN_BYTES_MAX: usize = 100;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_of_one_call_site_are_one_pattern() {
+        for (text, expect) in [
+            ("429 Rate limit, retrying", "# Rate limit, retrying"),
+            ("job-17 took 3.5 s", "job-# took #.# s"),
+            ("GET /users/8f3a-11/rows", "GET /users/#-#/rows"),
+            ("plain", "plain"),
+            ("", ""),
+            ("é1 ü", "# ü"),
+        ] {
+            let mut out = "before".to_owned();
+            pattern(text, &mut out);
+            assert_eq!(out, format!("before{expect}"));
+        }
+        let mut out = String::new();
+        pattern(&"é".repeat(10_000), &mut out);
+        assert!(out.len() <= PATTERN_BYTES_MAX + '…'.len_utf8(), "{out}");
+    }
 
     #[test]
     fn values_are_quoted_where_they_would_be_misread() {

@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use radiosonde_store::Level;
+use radiosonde_store::{Level, Line};
 
 use super::critical::CriticalPath;
 use super::{Node, Span, Story, What};
+use crate::render::text::{pattern, start_of};
 
 /// So many more of the same.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     /// What each is called.
     pub(crate) name: String,
+    /// What each says beside that, numbers and ids aside.
+    pub(crate) text: String,
+    /// How serious each is; of lines alone.
+    pub(crate) level: Option<Level>,
     /// Whether they are spans, and then whether they failed.
     pub(crate) of: Folded,
     pub(crate) count: u64,
@@ -36,8 +41,15 @@ pub(crate) enum Folded {
     FailedSpans,
 }
 
-/// What is alike: of one kind, one name, one service.
-type Alike = (Folded, String, Option<String>, Option<Level>);
+/// What is alike: of one kind, and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Alike {
+    of: Folded,
+    name: String,
+    text: String,
+    service: Option<String>,
+    level: Option<Level>,
+}
 
 impl Story {
     /// Folds what is alike below each span, but for the first few. What is folded stays in `nodes` and is
@@ -97,7 +109,7 @@ impl Story {
 
     fn fold_of(
         &self,
-        (of, name, ..): &Alike,
+        alike: &Alike,
         rest: &[usize],
         inside: &[(u64, u64)],
         path: Option<&CriticalPath>,
@@ -109,8 +121,10 @@ impl Story {
         let mut took: Vec<u64> = rest.iter().map(took).collect();
         took.sort_unstable();
         Fold {
-            name: name.clone(),
-            of: *of,
+            name: alike.name.clone(),
+            text: alike.text.clone(),
+            level: alike.level,
+            of: alike.of,
             count: rest.len() as u64,
             first: rest[0],
             p50_us: took[(took.len() - 1) / 2],
@@ -151,20 +165,44 @@ fn alike(node: &Node) -> Option<Alike> {
         What::Span(Span { interrupted: true, .. } | Span { context: true, .. }) => None,
         What::Span(span) => {
             let of = if span.failed { Folded::FailedSpans } else { Folded::Spans };
-            Some((of, span.name.clone(), span.line.service.clone(), None))
+            // Why they failed is what one looks for.
+            let text = span.status_message.clone().filter(|_| span.failed).unwrap_or_default();
+            let (name, service) = (span.name.clone(), span.line.service.clone());
+            Some(Alike { of, name, text, service, level: None })
         }
         What::Line(line) => {
-            let name = match line.is_metric() {
-                true => format!("metric {}", line.meta.text("name")?),
-                false if line.evt == "log" => line.msg.clone()?,
-                false => line.evt.clone(),
+            let (name, text) = match line.evt.as_str() {
+                "log" | "" => (line.msg.clone()?, String::new()),
+                _ if line.is_metric() => {
+                    (format!("metric {}", line.meta.text("name")?), String::new())
+                }
+                evt => (evt.to_owned(), said(line)),
             };
-            Some((Folded::Lines, name, line.service.clone(), line.level))
+            let (of, service) = (Folded::Lines, line.service.clone());
+            Some(Alike { of, name, text, service, level: line.level })
         }
         _ => None,
     }
 }
 
+/// What an event says beside its name: numbers and ids aside, but for errors, of which each may be
+/// another, and the state that a heartbeat tells.
+fn said(line: &Line) -> String {
+    let msg = line.msg.as_deref().unwrap_or_default();
+    let mut said = String::new();
+    match line.level >= Some(Level::Error) {
+        true => said.push_str(start_of(msg, TEXT_BYTES_MAX)),
+        false => pattern(msg, &mut said),
+    }
+    if let Some(state) = line.meta.text("state") {
+        said.push_str(if said.is_empty() { "" } else { " " });
+        said.push_str(start_of(state, TEXT_BYTES_MAX));
+    }
+    said
+}
+
+/// Of a text that two errors have in common.
+const TEXT_BYTES_MAX: usize = 200;
 /// So many of those that are alike are shown.
 const SHOWN: usize = 3;
 /// And so many there are at least where the others are not: one or two would take as much room as the row
@@ -242,5 +280,63 @@ mod tests {
         let [fold] = folds[..] else { panic!("{folds:?}") };
         assert_eq!((fold.count, fold.warnings, fold.errors), (6, 0, 6));
         assert_eq!(story.rows().len(), 1 + 3 * 2 + 1);
+    }
+
+    /// Lines of a level, an event and a text each, folded.
+    fn lines(of: &[(&str, &str, String)]) -> Vec<String> {
+        let line = |(nth, (level, evt, msg)): (usize, &(&str, &str, String))| {
+            let text = format!(
+                r#"{{"ts":"2025-10-06T10:00:00.{nth:06}Z","level":"{level}","evt":"{evt}","msg":"{msg}","job_id":"j"}}"#
+            );
+            radiosonde_store::Line::parse(text.as_bytes()).unwrap()
+        };
+        let lines = of.iter().enumerate().map(line).collect();
+        let mut story = Story::new(lines, vec![]).unwrap();
+        story.fold(None);
+        let row = |node: usize| match &story.nodes[node].what {
+            What::Line(line) => line.msg.clone().unwrap(),
+            What::Fold(fold) => format!("+{} {} {}", fold.count, fold.name, fold.text),
+            other => panic!("{other:?}"),
+        };
+        story.rows().iter().map(|shown| row(shown.node)).collect()
+    }
+
+    #[test]
+    fn lines_that_say_another_thing_are_not_folded() {
+        let of = |level, evt, texts: &[&str]| -> Vec<_> {
+            texts.iter().map(|text| (level, evt, (*text).to_owned())).collect()
+        };
+        let words = ["a", "b", "c", "d", "e", "f", "g"];
+        for (level, evt) in [("info", ""), ("error", "log"), ("info", "step"), ("error", "step")] {
+            assert_eq!(lines(&of(level, evt, &words)), words, "{level} {evt}");
+        }
+        // Numbers tell events apart where they are errors.
+        let numbered = ["up 1 min", "up 2 min", "up 3 min", "up 4 min", "up 5 min", "up 6 min"];
+        let folded = ["up 1 min", "up 2 min", "up 3 min", "+3 status up # min"];
+        assert_eq!(lines(&of("info", "status", &numbered)), folded);
+        assert_eq!(lines(&of("error", "status", &numbered)), numbered);
+        let alike = lines(&of("error", "step", &["no"; 9]));
+        assert_eq!(alike, ["no", "no", "no", "+6 step no"]);
+    }
+
+    #[test]
+    fn spans_that_failed_for_another_reason_are_not_folded() {
+        let span = |nth: usize, why: &str| {
+            let text = format!(
+                r#"{{"ts":"2025-10-06T10:00:00.{nth:06}Z","level":"info","evt":"span","trace_id":"t","span_id":"{nth}","meta":{{"name":"call","duration_us":5,"status":"error","status_message":"{why}"}}}}"#
+            );
+            radiosonde_store::Line::parse(text.as_bytes()).unwrap()
+        };
+        let why = ["timeout", "timeout", "timeout", "timeout", "DISK FULL", "timeout", "timeout"];
+        let lines = why.iter().enumerate().map(|(nth, why)| span(nth, why)).collect();
+        let mut story = Story::new(lines, vec![]).unwrap();
+        story.fold(None);
+        let row = |node: usize| match &story.nodes[node].what {
+            What::Span(span) => span.status_message.clone().unwrap(),
+            What::Fold(fold) => format!("+{} {}", fold.count, fold.text),
+            other => panic!("{other:?}"),
+        };
+        let rows: Vec<String> = story.rows().iter().map(|shown| row(shown.node)).collect();
+        assert_eq!(rows, ["timeout", "timeout", "timeout", "+3 timeout", "DISK FULL"]);
     }
 }

@@ -1,6 +1,6 @@
 //! What there is little of: memory, descriptors, and the patience of who asks.
 
-use crate::fixture::{Dir, event, lines};
+use crate::fixture::{Dir, Ran, event, lines, run};
 
 #[test]
 fn a_condition_that_can_never_hold_is_refused_with_its_place() {
@@ -44,7 +44,7 @@ fn a_story_takes_so_much_memory_and_says_what_it_left_out() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_spans_around_a_story_take_little_memory() {
-    use crate::fixture::{command, run};
+    use crate::fixture::command;
     let dir = Dir::empty();
     let statement = "x".repeat(1 << 20);
     let span = |nth: u32| {
@@ -61,17 +61,35 @@ fn the_spans_around_a_story_take_little_memory() {
     let told = run(command(&["correlate", "--job", "big", "--dir", dir])).exits(0);
     let _ = told.prints(&["119 spans below are of no job"]);
     // All of them would be twice as much, and more when taken apart.
-    let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 128 << 10);
-    let mut command = std::process::Command::new("/bin/sh");
-    let _ = command.args(["-c", &limited, env!("CARGO_BIN_EXE_radiosonde")]);
-    let _ = command.args(["correlate", "--job", "big", "--dir", dir]).env_clear();
-    let _ = run(command).exits(0).prints(&["119 spans below are of no job"]);
+    let _ = limited(&["correlate", "--job", "big", "--dir", dir])
+        .exits(0)
+        .prints(&["119 spans below are of no job"]);
+}
+
+/// Of what was recorded under an id, the sums are held and not the lines.
+#[cfg(target_os = "linux")]
+#[test]
+fn changes_under_an_id_take_the_memory_of_their_sums() {
+    let dir = Dir::empty();
+    let filler = "x".repeat(16 << 10);
+    let change = |nth: u32| {
+        let ids = [r#""worker_id":"w-1""#];
+        let fields =
+            r#"{"name":"runs_total","kind":"delta","type":"counter","value":1,"filler":"FILLER"}"#;
+        event(nth, &format!("{:02}.{nth:06}", nth % 60), "info", "metric", "m", &ids, fields)
+    };
+    let all: Vec<String> = (0..6_000).map(change).collect();
+    dir.write("metrics-2025-10-06.jsonl", lines(&all).replace("FILLER", &filler));
+    let dir = dir.path().to_str().unwrap();
+    // The lines are 100 MB, and more when taken apart.
+    let ran = limited(&["metrics", "--worker", "w-1", "--dir", dir]).exits(0);
+    let _ = ran.prints(&["runs_total", "+6000", "in 6000 changes"]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn few_descriptors_are_enough_for_many_files() {
-    use crate::fixture::{few_descriptors, run};
+    use crate::fixture::few_descriptors;
     let dir = Dir::empty();
     for seq in 1..=60 {
         let line = event(seq, &format!("{:02}.000000", seq % 60), "info", "log", "said", &[], "{}");
@@ -81,4 +99,13 @@ fn few_descriptors_are_enough_for_many_files() {
         let ran = run(few_descriptors(&format!("logs {args}"), dir.path())).exits(0);
         assert_eq!((ran.out.lines().count(), ran.err.as_str()), (60, ""), "{args}");
     }
+}
+
+/// Runs with 128 MiB of address space.
+#[cfg(target_os = "linux")]
+fn limited(args: &[&str]) -> Ran {
+    let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 128 << 10);
+    let mut command = std::process::Command::new("/bin/sh");
+    let _ = command.args(["-c", &limited, env!("CARGO_BIN_EXE_radiosonde")]).args(args).env_clear();
+    run(command)
 }

@@ -220,3 +220,30 @@ fn hostile_names_do_nothing_to_the_screen() {
     let ran = dir.run("coverage").exits(0).prints(&["a\\u{1b}[2J\\u{202e}b@m-1", "(no name)"]);
     assert!(!ran.out.contains('\u{1b}'), "{}", ran.out);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_narrow_terminal_shows_who_is_silent() {
+    let dir = Dir::empty();
+    let long = "a-service-with-a-rather-long-name-of-its-own";
+    let of = |service, minutes, level| line((service, "machine-1"), minutes, level, "log", "{}");
+    let all = [of("worker", 300, "info"), of("worker", 150, "info"), of("worker", 149, "error")];
+    let other = [of(long, 300, "info"), of(long, 2, "error")];
+    dir.write("events-2025-10-06.jsonl", lines(&[&all[..], &other].concat()));
+    for (columns, left_out) in [(60, true), (80, true), (120, false)] {
+        let args = format!("coverage --color never --dir {}", dir.path().display());
+        let mut shell = std::process::Command::new("sh");
+        // It ends with 1, as someone is silent.
+        let _ = shell.args(["-c", "\"$@\" || [ $? = 1 ]", "sh", env!("CARGO_BIN_EXE_radiosonde")]);
+        let _ = shell.args(args.split(' '));
+        let text = crate::terminal::run(shell, columns);
+        assert!(text.lines().all(|row| row.chars().count() <= columns.into()), "{text}");
+        let rows = rows(&text);
+        let has = |begin: &str, end: &str| {
+            rows.iter().any(|row| row.starts_with(begin) && row.ends_with(end))
+        };
+        assert!(has("service@machine", "errors"), "{text}");
+        assert!(has("worker@machine-1 silent", "-") && has("a-service", "1"), "{text}");
+        assert_eq!(rows.iter().any(|row| row.starts_with("without metrics")), left_out, "{text}");
+    }
+}

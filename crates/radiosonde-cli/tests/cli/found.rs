@@ -111,7 +111,7 @@ trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
 events  openrouter_error → ingestion.window_failed
 time    critical path ◆: ingest (1.50 s, 60 %), GET /usage (1.00 s, 40 %)
 error   11:50:02.500 in ingestion on web-1: ingest: gave up
-next    radiosonde logs --machine web-1 --level warning --since 2025-10-06T11:49:52Z --until 2025-10-06T11:50:12Z --dir DIR   (what else went wrong there then)
+next    radiosonde logs --machine web-1 --level warning --since 2025-10-06T11:49:52Z --until 2025-10-06T11:50:12Z --dir DIR  # what else went wrong there then
 
 11:50:00.000 █████████████████████████  2.50 s ◆ ingest  error: gave up  provider=acme
 11:50:00.050 •                                   ├─ INFO  window opened  range=\"2025-09-01 to 2025-09-02\"
@@ -203,6 +203,21 @@ fn the_beginning_of_two_traces_names_them() {
     dir.write("events-2025-10-07.jsonl", lines(&[other]));
     for args in ["trace 0eda", "correlate --trace 0eda"] {
         let _ = dir.run(args).exits(2).tells(&["2 traces", TRACE, "0edaffff", "more digits"]);
+    }
+}
+
+#[test]
+fn a_trace_that_others_write_in_capitals_is_the_same_one() {
+    let dir = Dir::story();
+    let capitals = TRACE.to_uppercase();
+    let id = format!(r#""trace_id":"{capitals}""#);
+    let other = event(9, "01.500000", "error", "log", "of others", &[&id], "{}");
+    dir.write("events-2025-10-07.jsonl", lines(&[other]));
+    for asked in [TRACE, &capitals, &TRACE[..9], &capitals[..9]] {
+        for what in ["trace ", "correlate --trace ", "logs --trace ", "logs --where trace="] {
+            let ran = dir.run(&format!("{what}{asked}")).exits(0);
+            let _ = ran.prints(&["of others", "429 Rate limit"]);
+        }
     }
 }
 

@@ -224,3 +224,42 @@ fn a_directory_where_none_is_meant_says_where_it_goes() {
     let _ = dir.run("metrics nobody").exits(1).tells(&["no metric is called nobody"]);
     let _ = dir.run("trace nobody").exits(2).tells(&["a trace is given"]);
 }
+
+#[test]
+fn a_pattern_in_the_variable_means_what_it_does_behind_dir() {
+    let dir = machines(&["a", "b", "web"]);
+    std::fs::write(dir.path().join("m/ab"), "a file").unwrap();
+    let of = |args: &str, pattern: &str| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.current_dir(dir.path()).env("RADIOSONDE_DIR", pattern);
+        run(command)
+    };
+    let _ = of("logs", "m/[ab]*").exits(0).prints(&["from a", "from b"]).omits(&["from web"]);
+    let _ = of("correlate --job job-7", "m/*").exits(0).prints(&["from a", "from web"]);
+    let _ = of("coverage", "m/*").exits(1).omits(&["does not exist"]);
+    let _ = of("logs", "m/x*").exits(2).tells(&["nothing fits", "m/x*"]);
+    let _ = of("logs", "m/x").exits(2).tells(&["m/x does not exist"]);
+    // A directory that is called so.
+    let named = existing(dir.path().join("m/[c]"));
+    let of_c = event(1, "01.000000", "info", "log", "from c", &[], "{}");
+    std::fs::write(named.join("events-2025-10-06.jsonl"), lines(&[of_c])).unwrap();
+    let _ = of("logs", "m/[c]").exits(0).prints(&["from c"]);
+}
+
+#[test]
+fn a_name_of_an_event_that_is_none_is_told_and_one_that_is_there_is_not() {
+    let dir = Dir::story();
+    let whole = "--evt takes whole names of events, such as openrouter_error: `radiosonde stats";
+    for (args, told) in [
+        ("logs --evt openrouter", Some(whole)),
+        ("logs --evt openrouter_error --level critical", None),
+        ("logs --evt nobody", Some("no line looked at has the name nobody: `radiosonde stats")),
+        ("logs --evt nobody --evt router", Some(whole)),
+    ] {
+        let ran = dir.run(args).exits(1).tells(&["nothing found"]);
+        match told {
+            Some(told) => assert!(ran.err.contains(told), "{args}: {}", ran.err),
+            None => assert!(!ran.err.contains("stats"), "{args}: {}", ran.err),
+        }
+    }
+}

@@ -162,14 +162,16 @@ fn what_the_first_snapshot_of_a_process_has_is_a_rise() {
         let (one, two) = (row(&args, "runs_total "), row(&args, late));
         assert!(one.contains(first) && two.contains(other), "{since}:\n{one}\n{two}");
     }
-    // One snapshot alone: nobody knows what it had before.
+    // One snapshot alone, and the one before that time.
     let alone = "metrics --since 2025-10-06T11:02:30Z";
-    for (begin, all) in [("runs_total ", " 120"), (late, " 6")] {
-        assert!(row(alone, begin).ends_with(all), "{}", row(alone, begin));
+    for (begin, all) in [("runs_total ", "120 (+0)"), (late, "6 (+6)")] {
+        assert!(row(alone, begin).contains(all), "{}", row(alone, begin));
     }
     let unknown = "it is not known what they grew by";
-    let _ = dir.run(alone).exits(0).prints(&[unknown]).omits(&["(+"]);
-    let _ = dir.run("metrics --since 2025-10-06T11:00:30Z").exits(0).omits(&[unknown]);
+    for since in ["00:30", "02:30"] {
+        let _ =
+            dir.run(&format!("metrics --since 2025-10-06T11:{since}Z")).exits(0).omits(&[unknown]);
+    }
     let _ = dir.run("metrics --until 2025-10-06T11:01:30Z").exits(0).omits(&[unknown]);
     // The line that tells does not fit the condition.
     let where_name =
@@ -200,4 +202,41 @@ fn of_one_snapshot_of_a_distribution_it_is_not_known_what_came_since() {
     let row = ran.out.lines().find(|line| line.contains("wait_seconds")).unwrap();
     assert!(row.contains("30 × mean") && !row.contains('+'), "{row}");
     let _ = ran.prints(&["it is not known what they grew by"]);
+}
+
+#[test]
+fn a_span_begins_with_the_last_snapshot_before_it() {
+    let dir = Dir::empty();
+    let mut all = Vec::new();
+    for minute in 1..=6_u32 {
+        all.push(snapshot(60 * minute, "aaaaaaaa", &counter(&(600 * minute).to_string())));
+        let count = 10 + minute;
+        let wait = format!(
+            r#""name":"wait_seconds","type":"histogram","labels":{{}},"count":{count},"sum":{count},"buckets":[[1.0,{count}],["+Inf",{count}]]"#
+        );
+        all.push(snapshot(60 * minute, "aaaaaaaa", &wait));
+    }
+    // Of long ago.
+    all.insert(0, snapshot(0, "aaaaaaaa", &counter("7")).replace("T11:00", "T10:00"));
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    for (since, runs, waits) in [
+        ("11:05:10", "3600 (+600)", "+1 × mean"),
+        ("11:04:30", "3600 (+1200)", "+2 × mean"),
+        // Its own value is known there.
+        ("11:05:00", "3600 (+600)", "+1 × mean"),
+        ("11:01:30", "3600 (+3000)", "+5 × mean"),
+    ] {
+        let args = format!("metrics --since 2025-10-06T{since}Z");
+        let _ = dir.run(&args).exits(0).prints(&[runs, waits]).omits(&["not known", "×  "]);
+        let name = format!("{args} --where name=runs_total");
+        let _ = dir.run(&name).exits(0).prints(&[runs]);
+    }
+    // Of what begins with the first there is, nobody can say.
+    let last = "metrics --since 2025-10-06T11:01:00Z --until 2025-10-06T11:01:30Z";
+    let _ = dir.run(last).exits(0).prints(&["runs_total    600\n", "11 × mean", "not known what"]);
+    // What was before is no answer itself.
+    let none = "metrics --since 2025-10-06T11:06:10Z";
+    let _ = dir.run(none).exits(1).tells(&["nothing found"]);
+    let over = "metrics --since 2025-10-06T11:04:30Z --explain";
+    let _ = dir.run(over).exits(0).tells(&["4 matched"]);
 }

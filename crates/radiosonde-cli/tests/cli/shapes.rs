@@ -31,6 +31,25 @@ fn a_table_has_the_columns_that_were_asked_for_below_each_other() {
 }
 
 #[test]
+fn a_level_that_nobody_knows_is_shown_as_it_is_written() {
+    let dir = Dir::empty();
+    let of = |rest: &str| format!(r#"{{"ts":"2025-10-06T11:50:00Z","msg":"m"{rest}}}"#);
+    let all = [r#","level":"FTLL""#, r#","level":7"#, "", r#","level":"WARN""#, r#","level":null"#]
+        .map(of);
+    dir.write("events-2025-10-06.jsonl", lines(&all));
+    for (shape, expect) in [
+        ("table", ["FTLL m", "7 m", "m", "warning m", "m"]),
+        ("csv", ["FTLL,m", "7,m", ",m", "warning,m", ",m"]),
+    ] {
+        let ran = dir.run(&format!("logs -o {shape} --field level,msg")).exits(0);
+        let rows: Vec<String> = (ran.out.lines().skip(1))
+            .map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert_eq!(rows, expect, "{}", ran.out);
+    }
+}
+
+#[test]
 fn comma_separated_values_are_read_by_anybody_and_are_no_formulas() {
     let dir = Dir::empty();
     dir.write(

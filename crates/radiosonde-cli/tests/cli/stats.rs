@@ -70,11 +70,19 @@ fn a_number_that_is_nowhere_is_a_loss_and_one_of_another_signal_is_none() {
     let told = all(&dir, "");
     assert_eq!(told["missing"], 6);
     assert_eq!(told["gaps"][0]["from"], 2);
+    // Which may have gone to a collector alone.
+    assert_eq!(told["gaps"][0]["unseen"], serde_json::json!(["metrics", "spans"]));
+    let _ = dir.run("stats").exits(0).prints(&[
+        "6 lines missing, of metrics or spans that were sent and have no file here, or lost: 6 of",
+        "aaaaaaaa.1 from number 2",
+    ]);
+    dir.write("spans-2025-10-06.jsonl", lines_of(&[8], "info"));
+    dir.write("metrics-2025-10-06.jsonl", lines_of(&[7], "info"));
     let _ =
-        dir.run("stats").exits(0).prints(&["6 lines missing, lost: 6 of aaaaaaaa.1 from number 2"]);
+        dir.run("stats").exits(0).prints(&["4 lines missing, lost: 4 of aaaaaaaa.1 from number 2"]);
     // The rest of the ring is in the files of other signals, in any order.
     dir.write("spans-2025-10-06.jsonl", lines_of(&[8, 2, 3], "info"));
-    dir.write("metrics-2025-10-07.1.jsonl", lines_of(&[7, 6, 5, 5], "info"));
+    dir.write("metrics-2025-10-07.1.jsonl", lines_of(&[6, 5, 5], "info"));
     let told = all(&dir, "");
     assert_eq!((&told["missing"], &told["twice"]), (&Value::from(0), &Value::from(1)));
     // Of a part of the time nobody can say it.
@@ -94,6 +102,29 @@ fn what_is_no_line_is_counted_and_escapes_stay_escapes() {
         .prints(&["2 lines are no lines of ours", "e\\u{1b}[31m 1"])
         .omits(&["\u{1b}", "\u{7}"]);
     assert_eq!(all(&dir, "")["junk"], 2);
+}
+
+#[test]
+fn the_index_of_a_sealed_file_tells_lines_from_what_is_none() {
+    let dir = Dir::empty();
+    let name = "events-2025-10-06.jsonl";
+    let [one, two] = [1, 2].map(|seq| lines_of(&[seq], "info"));
+    let junk = "junk\n\n\0\0\n{\"no\":1}\n";
+    dir.write(name, format!("{one}{junk}\0\0{two}{}", &lines_of(&[3], "info")[..40]));
+    let told = |args: &str| {
+        let told = objects(&dir.run(&format!("stats -o json{args}")).exits(0));
+        (told[0]["lines"].clone(), told.last().unwrap()["junk"].clone())
+    };
+    assert_eq!(told(""), (2.into(), 4.into()));
+    sealed(&dir, name);
+    for args in ["", " --full"] {
+        assert_eq!(told(args), (2.into(), 4.into()), "{args}");
+    }
+    let _ = dir.run("stats").exits(0).prints(&["2 lines", "4 lines are no lines of ours"]);
+    dir.write("events-2025-10-07.jsonl", junk);
+    sealed(&dir, "events-2025-10-07.jsonl");
+    std::fs::remove_file(dir.path().join(format!("{name}.zst"))).unwrap();
+    let _ = dir.run("stats").exits(1).tells(&["no lines in"]);
 }
 
 #[test]
@@ -151,4 +182,18 @@ fn numbers_in_the_ids_of_others_count_nothing() {
         assert_eq!(told[key], expect, "{key}");
     }
     let _ = dir.run("stats").exits(0).prints(&["no gap"]).omits(&["lost", "order"]);
+}
+
+#[test]
+fn what_no_other_command_takes_for_a_line_is_counted_as_none() {
+    let dir = Dir::empty();
+    let good = event(1, "10.000000", "info", "log", "said", &[], "{}");
+    let glued = format!("{good}garbage{good}");
+    let nonsense = good.replace(r#""said""#, "nonsense");
+    dir.write("events-2025-10-06.jsonl", lines(&[good, glued, nonsense]));
+    let found = dir.run("logs -o raw").exits(3);
+    assert_eq!(found.out.lines().count(), 1);
+    let all = all(&dir, "");
+    assert_eq!((&all["lines_read"], &all["levels"]["info"]), (&1.into(), &1.into()));
+    let _ = dir.run("stats").prints(&["2 lines are no lines of ours"]);
 }

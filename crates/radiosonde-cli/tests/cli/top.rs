@@ -106,6 +106,53 @@ fn a_call_site_is_one_whatever_its_numbers_and_ties_go_by_name() {
 }
 
 #[test]
+fn call_sites_of_other_programs_are_told_by_their_texts() {
+    let dir = Dir::empty();
+    let of = |level: &str, rest: &str| {
+        format!(r#"{{"ts":"2025-10-06T11:50:00Z","level":"{level}",{rest}}}"#)
+    };
+    let mut all: Vec<_> = (0..10)
+        .map(|n| {
+            let level = if n % 2 == 0 { "debug" } else { "info" };
+            of(level, &format!(r#""msg":"line {n}","logger":"app.db""#))
+        })
+        .collect();
+    all.push(of("fatal", r#""msg":"died","target":"shop::queue""#));
+    all.push(of("info", r#""message":"took 7 s","service":"shop""#));
+    all.push(of("info", r#""msg":"took 7 s","source":"own","logger":"other""#));
+    all.push(of("info", r#""msg":7"#));
+    all.push(of("info", r#""n":7"#));
+    dir.write("for.log", lines(&all));
+    let file = dir.path().join("for.log");
+    let mut command = command(&["top", "--by", "callsites", "-o", "json", "--dir"]);
+    let ran = crate::fixture::run({
+        let _ = command.arg(&file);
+        command
+    })
+    .exits(0);
+    let found: Vec<Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = (found.iter())
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+            (row["lines"].as_u64().unwrap(), text("pattern"), text("source"), text("level"))
+        })
+        .collect();
+    for (count, pattern, source, level) in [
+        (10, "line #", "app.db", "info"),
+        (1, "died", "shop::queue", "critical"),
+        (1, "took # s", "", "info"),
+        (1, "took # s", "own", "info"),
+        (1, "#", "", "info"),
+        (1, "", "", "info"),
+    ] {
+        let row = (count, pattern.to_owned(), source.to_owned(), level.to_owned());
+        assert!(told.contains(&row), "no {row:?} in {told:?}");
+    }
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
 fn slow_spans_are_ranked_by_their_tail() {
     let dir = Dir::empty();
     let mut all: Vec<String> = (0..100).map(|seq| span(seq, "steady", 10_000, "ok")).collect();
@@ -328,6 +375,44 @@ fn names_that_are_alike_say_what_tells_them_apart() {
     assert!(!ran.out.contains("alone  client") && !ran.out.contains("alone  in"), "{}", ran.out);
     let found = rows(&dir, "--by spans");
     assert_eq!((&found[0]["service"], &found[0]["kind"]), (&"jobs".into(), &"client".into()));
+}
+
+#[test]
+fn losses_of_a_span_begin_with_the_last_snapshot_before_it() {
+    let name = "radiosonde_metric_writes_refused_total";
+    let labels = r#""metric":"a_total","reason":"series_cap""#;
+    let refused = |minute: u32, process: &str| {
+        let value = (100 * minute).to_string();
+        snapshot(minute, process, name, "counter", labels, &value)
+    };
+    let dir = Dir::empty();
+    let all: Vec<_> = (0..=5).map(|minute| refused(minute, "aaaaaaaa")).collect();
+    // It ended before the times that are asked for.
+    let ended = [refused(1, "bbbbbbbb"), refused(2, "bbbbbbbb")];
+    dir.write("metrics-2025-10-06.jsonl", lines(&[&all[..], &ended].concat()));
+    for (since, count) in [("04:30", 100.0), ("04:00", 100.0), ("03:30", 200.0)] {
+        let args = format!("--by losses --since 2025-10-06T11:{since}Z");
+        let found = rows(&dir, &args);
+        assert_eq!((found.len(), &found[0]["count"]), (1, &count.into()), "{since}");
+        let _ = dir.run(&format!("top {args}")).exits(0).prints(&[&format!("{count}")]);
+    }
+    let _ = dir.run("top --by losses --since 2025-10-06T11:05:10Z").exits(1).tells(&["nothing"]);
+    // Of one that has nothing in the minutes before, nobody knows; of one that began in this time it is.
+    let alone = Dir::empty();
+    alone.write("metrics-2025-10-06.jsonl", lines(&[refused(9, "aaaaaaaa")]));
+    let args = "top --by losses --since 2025-10-06T11:08:30Z";
+    let _ = alone.run(args).exits(1).tells(&["not known what they rose by", "none of that in 1"]);
+    let start = snapshot(
+        9,
+        "aaaaaaaa",
+        "process_start_time_seconds",
+        "gauge",
+        "",
+        // 11:08:40.
+        "1759748920.0",
+    );
+    alone.write("metrics-2025-10-06.jsonl", lines(&[start, refused(9, "aaaaaaaa")]));
+    let _ = alone.run(args).exits(0).prints(&["900"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! Words of the command line that could mean two things, and what is said where they do.
 
 use std::path::Path;
+use std::slice::from_ref;
 
 use crate::fixture::{Dir, Ran, command, event, existing, lines, run};
 
@@ -219,7 +220,7 @@ fn levels_that_nobody_knows_are_told_where_nothing_was_found() {
     dir.write("odd.log", lines(&[of_level(r#""louder""#, "x"), of_level("7", "x")]));
     dir.write(
         "none.log",
-        lines(&[r#"{"ts":"2025-10-06T11:50:00Z","severity":"ERROR"}"#.to_owned()]),
+        lines(&[r#"{"ts":"2025-10-06T11:50:00Z","importance":"ERROR"}"#.to_owned()]),
     );
     dir.write("low.log", lines(&[of_level(r#""louder""#, "x"), of_level(r#""debug""#, "x")]));
     for (args, told) in [
@@ -240,6 +241,61 @@ fn levels_that_nobody_knows_are_told_where_nothing_was_found() {
             None => assert!(!ran.err.contains("looked at"), "{args}: {}", ran.err),
         }
     }
+}
+
+#[test]
+fn lines_left_out_for_a_level_that_nobody_knows_are_counted() {
+    let dir = Dir::empty();
+    let error = of_level(r#""error""#, "known");
+    let odd = [r#""eror""#, r#""eror""#, "7"].map(|level| of_level(level, "x"));
+    let bare = r#"{"ts":"2025-10-06T11:50:00Z","msg":"bare"}"#.to_owned();
+    let many: Vec<_> = (0..5).map(|n| of_level(&format!("\"odd {n}\""), "x")).collect();
+    for (name, content) in [
+        ("mixed.log", [from_ref(&error), &odd[..], from_ref(&bare)].concat()),
+        ("low.log", vec![of_level(r#""info""#, "x"), of_level(r#""FTLL""#, "x")]),
+        ("bare.log", vec![error.clone(), bare]),
+        ("many.log", [from_ref(&error), &many[..]].concat()),
+        ("all.log", vec![error.clone()]),
+        (
+            "others.log",
+            vec![
+                of_level(r#""x""#, "gcp")
+                    .replace("level", "severity")
+                    .replace("\"x\"", "\"ERROR\""),
+                of_level(r#""x""#, "py")
+                    .replace("level", "levelname")
+                    .replace("\"x\"", "\"ERROR\""),
+                of_level(r#""FTL""#, "serilog"),
+            ],
+        ),
+        ("events-2025-10-06.jsonl", vec![error]),
+    ] {
+        dir.write(name, lines(&content));
+    }
+    let known = "left out";
+    for (file, status, told) in [
+        ("mixed.log", 0, "4 lines have no level that is known (\"eror\", 7): left out\n"),
+        ("low.log", 1, "1 line has no level that is known (\"FTLL\"): left out\n"),
+        ("bare.log", 0, "1 line has no `level`: left out\n"),
+        ("many.log", 0, "5 lines have no level that is known (\"odd 0\", \"odd 1\", \"odd 2\", …)"),
+        ("all.log", 0, ""),
+        ("events-2025-10-06.jsonl", 0, ""),
+        ("others.log", 0, ""),
+    ] {
+        for asked in ["-l error", "--where level>=error", "--level error -n 1", "-l error -o json"]
+        {
+            let ran = within(dir.path(), &format!("logs {file} {asked}")).exits(status);
+            assert!(ran.err.contains(told), "{file} {asked}: {}", ran.err);
+            assert_eq!(ran.err.contains(known), !told.is_empty(), "{file} {asked}: {}", ran.err);
+        }
+        // Who asks for less than that is told nothing.
+        for asked in ["", "--where level!=info", "--where msg~=known -l error"] {
+            let ran = within(dir.path(), &format!("logs {file} {asked}"));
+            assert!(!ran.err.contains(known), "{file} {asked}: {}", ran.err);
+        }
+    }
+    let found = within(dir.path(), "logs others.log -l error").exits(0);
+    let _ = found.prints(&["ERROR", "gcp", "py", "CRIT", "serilog"]);
 }
 
 #[test]

@@ -207,6 +207,46 @@ impl Followed {
         &self.head
     }
 
+    /// What was read of it.
+    pub(super) fn beginning(&self) -> Beginning {
+        let Self { position, begun_at, .. } = *self;
+        Beginning { position, begun_at, head: self.head.clone(), mark: self.mark.clone() }
+    }
+
+    /// Whether nothing of it was looked at so far.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.form == Form::Plain && self.head.is_empty() && self.read_to.is_none()
+    }
+
+    /// Goes on where another file was read to, if it begins as that did. Whether it does.
+    ///
+    /// # Errors
+    /// As [`Followed::read`].
+    pub(super) fn go_on_behind(&mut self, path: &Path, other: &Beginning) -> io::Result<bool> {
+        self.open_again(path)?;
+        let Content::Plain(file) = &self.content else { return Ok(false) };
+        if !other.is_of(file)? {
+            return Ok(false);
+        }
+        let Beginning { position, begun_at, head, mark } = other.clone();
+        (self.position, self.begun_at, self.head, self.mark) = (position, begun_at, head, mark);
+        Ok(true)
+    }
+
+    /// Opens it by its name.
+    fn open_again(&mut self, path: &Path) -> io::Result<()> {
+        if self.is_open() {
+            return Ok(());
+        }
+        let (file, _) = open_plain(path)?;
+        if self.identity != Some(Identity::of(&file.metadata()?)) {
+            // Another one has its name by now, which the next look tells.
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.content = Content::Plain(file);
+        Ok(())
+    }
+
     /// How long it was, when it was read to its end or looked at.
     pub(super) fn length(&self) -> u64 {
         self.read_to.unwrap_or(self.length)
@@ -281,12 +321,7 @@ impl Followed {
             if read_to == self.length && is_as_it_was {
                 return Ok(Ended::AtEnd);
             }
-            let (file, _) = open_plain(path)?;
-            if self.identity != Some(Identity::of(&file.metadata()?)) {
-                // Another one has its name by now, which the next look tells.
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            self.content = Content::Plain(file);
+            self.open_again(path)?;
         }
         let mut content = std::mem::replace(&mut self.content, Content::Closed);
         let ended = match &mut content {
@@ -372,15 +407,7 @@ impl Followed {
     /// Whether what was read is there still, as far as its beginning and its last bytes tell.
     fn is_as_it_was(&self, file: &File) -> io::Result<bool> {
         let mark_at = self.position - self.mark.len() as u64;
-        for (at, bytes) in [(0, &self.head), (mark_at, &self.mark)] {
-            let mut now = vec![0; bytes.len()];
-            match read_exact_at(file, at, &mut now) {
-                Ok(()) if now == *bytes => {}
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
-                Ok(()) | Err(_) => return Ok(false),
-            }
-        }
-        Ok(true)
+        holds(file, [(0, &self.head), (mark_at, &self.mark)])
     }
 
     /// Goes back to the beginning.
@@ -412,6 +439,36 @@ impl Followed {
             each(Piece::HalfLine(rest));
         }
     }
+}
+
+/// What was read of a file, as far as it is remembered.
+#[derive(Clone, Debug)]
+pub(super) struct Beginning {
+    position: u64,
+    begun_at: u64,
+    pub(super) head: Vec<u8>,
+    mark: Vec<u8>,
+}
+
+impl Beginning {
+    /// Whether a file begins so, as far as its first bytes and the last ones of these tell.
+    pub(super) fn is_of(&self, file: &File) -> io::Result<bool> {
+        let mark_at = self.position - self.mark.len() as u64;
+        Ok(self.position > 0 && holds(file, [(0, &self.head), (mark_at, &self.mark)])?)
+    }
+}
+
+/// Whether a file has these bytes at these places.
+fn holds(file: &File, all: [(u64, &Vec<u8>); 2]) -> io::Result<bool> {
+    for (at, bytes) in all {
+        let mut now = vec![0; bytes.len()];
+        match read_exact_at(file, at, &mut now) {
+            Ok(()) if now == *bytes => {}
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+            Ok(()) | Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// The first bytes: the time and the id of a first line are its own.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use crate::follow::file::Followed;
+use crate::follow::file::{Beginning, Followed};
 use crate::follow::packed::{begins_with, holds};
 use crate::names::DayFile;
 
@@ -16,7 +16,7 @@ pub(super) struct Known(VecDeque<Read>);
 struct Read {
     day: DayFile,
     /// How it began.
-    head: Vec<u8>,
+    beginning: Beginning,
     /// How far it was read, and how long it was.
     position: u64,
     length: u64,
@@ -26,8 +26,8 @@ impl Known {
     /// Remembers a day file. One that was read to its end had no writer any more.
     pub(super) fn note(&mut self, file: &Followed) {
         let position = if file.is_finished() { u64::MAX } else { file.position() };
-        let (day, head, length) = (file.day, file.head().to_vec(), file.length());
-        self.0.push_back(Read { day, head, position, length });
+        let (day, beginning, length) = (file.day, file.beginning(), file.length());
+        self.0.push_back(Read { day, beginning, position, length });
         if self.0.len() > FILES_MAX {
             let _ = self.0.pop_front();
         }
@@ -47,15 +47,20 @@ impl Known {
         Ok(false)
     }
 
+    /// What was read of the last day file of a name.
+    pub(super) fn beginning(&self, day: DayFile) -> Option<&Beginning> {
+        self.0.iter().rev().find(|read| read.day == day).map(|read| &read.beginning)
+    }
+
     /// How far a file was read that others compressed since.
     pub(super) fn position(&self, day: DayFile, packed: &Path) -> Option<u64> {
         let known = self.0.iter().rev().filter(|read| read.day == day);
         known
             .into_iter()
-            .find(|read| begins_with(packed, &read.head).unwrap_or(false))
+            .find(|read| begins_with(packed, &read.beginning.head).unwrap_or(false))
             .map(|read| read.position)
     }
 }
 
-/// Some 300 bytes each.
+/// Some 600 bytes each.
 const FILES_MAX: usize = 1_024;

@@ -48,6 +48,7 @@
 //! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
 //! | was compressed by others (`.jsonl.gz`) | as if it had been sealed, once its length has stayed for a second: what was read of its day file is passed over. Beside a day file that begins as it does it is a copy |
 //! | was removed before it was opened | is told ([`Reading::unreadable`]), with the byte it was read to. Parts of a day are numbered, so that one is told as well that came and went between two polls |
+//! | was replaced by a copy of it, as editors and `rsync` do | the copy is read from where the other one was read to, if it has the same first bytes and the same last ones before that place; otherwise from its beginning |
 //! | got shorter, or was written anew in its place | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, and where its beginning stayed those from before following began by their time. That it was written anew tells its beginning, and the last bytes that were read |
 //! | cannot be read | is told once, and tried again with each poll |
 //!

@@ -360,18 +360,32 @@ impl Place {
         let mut is_scarce = false;
         let mut is_any_open = self.files.iter().any(Followed::may_close);
         self.is_starved = false;
+        let mut replaced = None;
         for file in &mut self.files {
             let writer = (file.day.signal, file.day.slot);
             if waiting == Some(writer) {
                 continue;
             }
+            if replaced == Some(file.day) && file.is_fresh() {
+                // With the next turn, when it is known how far the other one was read.
+                (waiting, is_more) = (Some(writer), true);
+                continue;
+            }
             let path = self.dir.join(StoredFile::new(file.day, file.form).file_name());
             judge.begin();
             let mut is_active = false;
-            let ended = file.read(&path, bytes, buffer, &mut |piece| {
-                is_active = true;
-                judge.piece(&path, piece);
+            // Somebody put another file in the place of one, which may be the same but for its end.
+            let before = self.known.beginning(file.day).filter(|_| file.is_fresh());
+            let begun = before.map_or(Ok(false), |before| file.go_on_behind(&path, before));
+            let ended = begun.and_then(|_| {
+                file.read(&path, bytes, buffer, &mut |piece| {
+                    is_active = true;
+                    judge.piece(&path, piece);
+                })
             });
+            if file.is_finished() && file.form == Form::Plain {
+                replaced = Some(file.day);
+            }
             is_any_open |= file.may_close();
             if is_active {
                 file.active = now;

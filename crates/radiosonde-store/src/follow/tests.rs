@@ -163,6 +163,28 @@ fn only_lines_that_fit_come() {
 }
 
 #[test]
+fn a_trace_that_others_write_in_capitals_comes() {
+    const ID: &str = "0edadbc0a1b2c3d4e5f60718293a4b5c";
+    for asked in [ID, &ID[..9]] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut query = Query::new(vec![dir.path().to_owned()]);
+        query.traces = vec![asked.to_owned()];
+        let mut play = Play::with(dir, query, Start::All);
+        let of = |number: u32, trace: &str| {
+            line(number).replace("\"evt\"", &format!("\"trace_id\":\"{trace}\",\"evt\""))
+        };
+        append(&play.path(FIRST), &(of(1, ID) + &of(2, &ID.to_uppercase()) + &line(3)));
+        assert_eq!(play.given(), "1 2");
+        append(&play.path(FIRST), &(of(4, &ID.to_uppercase()) + &line(5) + &of(6, ID)));
+        assert_eq!(play.given(), "4 6");
+        // Sealed between two looks.
+        append(&play.path(SECOND), &(of(7, &ID.to_uppercase()) + &line(8)));
+        play.seal(SECOND);
+        assert_eq!(play.given(), "7");
+    }
+}
+
+#[test]
 fn files_are_followed_into_parts_days_slots_and_sealed_forms() {
     let mut play = Play::new(Start::Tail(10));
     play.add(FIRST, 0..2);

@@ -11,7 +11,7 @@ use crate::follow::packed::{begins_with, holds};
 use crate::follow::place::{Place, REMOVED, Told};
 use crate::foreign::holds_the_same;
 use crate::names::{DayFile, Form, StoredFile};
-use crate::reader::are_too_many;
+use crate::reader::{are_too_many, open_plain};
 use crate::sealed::{Wanted, stands_for};
 
 /// Files that others compress, by `gzip`: they appear before they are whole.
@@ -135,7 +135,11 @@ impl Place {
             return file.is_packed();
         }
         let is_packed = is_there(Form::Gzip);
-        if !is_packed && file.has_unread() {
+        let is_replaced = || {
+            let plain = open_plain(&path(Form::Plain));
+            plain.is_ok_and(|(plain, _)| file.beginning().is_of(&plain).unwrap_or(false))
+        };
+        if !is_packed && file.has_unread() && !is_replaced() {
             told.removed(path(Form::Plain), file.position(), REMOVED);
         }
         self.known.note(file);

@@ -37,7 +37,8 @@
 //! `elapsed>=20ms`, `1m30s`. It is compared to texts that are one, in any units, and where the key ends
 //! with a unit (`_ns`, `_us`, `_ms`, `_s`, `_seconds`) to numbers as well: `duration_us>=500ms`.
 //!
-//! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`.
+//! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`. One
+//! beyond all an `f64` can be (`1E400`), which is a text as well, is more than any other.
 //! Days, times of day and versions need no quotes, neither here nor in lines, and go by their bytes:
 //! `version>=2.1.0`, `day<2025-10-06`. Words do: `code>="rate"`. Without them they are refused behind
 //! `<`, `<=`, `>` and `>=`, as whoever writes `status>=abc` mostly means something else.
@@ -69,6 +70,7 @@ use crate::query::condition::duration::Duration;
 use crate::query::condition::number::Number;
 use crate::query::condition::parse::parse;
 pub(crate) use crate::query::condition::sieve::Sieve;
+use crate::query::filter::begins;
 
 mod duration;
 mod look;
@@ -103,21 +105,30 @@ impl Condition {
         self.holds(line) != self.negated
     }
 
-    /// What stands in the bytes of every line it holds for: a word of the value, or else of the key.
-    /// `None` where there is none, or where JSON may spell it in more than one way.
+    /// What stands in the bytes of every line it holds for: a word of the value, the id of a trace in
+    /// either case, or else a word of the key. `None` where there is none, or where JSON may spell it in
+    /// more than one way.
     #[must_use]
     pub fn needle(&self) -> Option<&str> {
+        self.sought().map(|(text, _)| text)
+    }
+
+    /// The same, and whether it is in either case.
+    pub(super) fn sought(&self) -> Option<(&str, bool)> {
         if self.negated {
             return None;
         }
-        match (&self.key, &self.test) {
+        let spelled = match &self.test {
+            Test::Equal(literal) if literal.number.is_none() => literal.spelled(),
+            _ => None,
+        };
+        match (&self.key, spelled) {
             (Key::Of(Own::Level | Own::Ts), _) => None,
-            (_, Test::Equal(literal)) if literal.number.is_none() && literal.is_spelled_so() => {
-                Some(&literal.text)
-            }
-            (Key::Of(own), _) => Some(own.name()),
+            (_, Some(spelled)) => Some(spelled),
+            (Key::Of(own), _) => Some((own.name(), false)),
             (Key::Meta(path) | Key::Any(path), _) => {
-                path.rsplit('.').next().filter(|last| is_plain(last))
+                let last = path.rsplit('.').next().filter(|last| is_plain(last));
+                last.map(|last| (last, false))
             }
         }
     }
@@ -345,7 +356,7 @@ impl Test {
     fn of_own(&self, own: Own, text: &str) -> bool {
         match self {
             Self::Equal(Literal { trace: Some(start), .. }) if own == Own::TraceId => {
-                text.starts_with(start.as_str()) || self.of_text(text)
+                begins(text.as_bytes(), start)
             }
             _ => self.of_text(text),
         }
@@ -405,9 +416,13 @@ struct Literal {
 }
 
 impl Literal {
-    /// Whether a line in which something is that text holds its bytes.
-    fn is_spelled_so(&self) -> bool {
-        is_plain(&self.text) && self.trace.as_ref().is_none_or(|start| *start == self.text)
+    /// The bytes of every line in which something is that, and whether they are in either case. `None`
+    /// where JSON may spell it in more than one way.
+    fn spelled(&self) -> Option<(&str, bool)> {
+        match &self.trace {
+            Some(start) => Some((start, true)),
+            None => Some((self.text.as_str(), false)).filter(|(text, _)| is_plain(text)),
+        }
     }
 
     /// How a number of a line compares to it.
@@ -432,7 +447,7 @@ impl Literal {
         if let (Some(duration), Some(found)) = (self.duration, Duration::parse(found)) {
             return Some(found.cmp(&duration));
         }
-        match (self.number, Number::parse(found)) {
+        match (self.number, Number::of_text(found)) {
             (Some(number), Some(found)) => found.compare(number),
             _ if self.duration.is_some() => None,
             _ => is_in_order(found).then(|| found.cmp(&self.text)),

@@ -1,10 +1,11 @@
 //! Reading stretches of files again, and frames, by where they stand.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::names::Form;
+use crate::names::{Form, StoredFile};
 use crate::query::source::Source;
 use crate::reader::{are_too_many, open_plain};
 use crate::sealed::{self, Decoder, Place};
@@ -14,6 +15,8 @@ use crate::sealed::{self, Decoder, Place};
 pub(super) struct Files {
     open: HashMap<u32, Open>,
     decoder: Decoder,
+    /// Those that are not as they were, nor anywhere else.
+    lost: HashSet<u32>,
 }
 
 enum Open {
@@ -22,25 +25,50 @@ enum Open {
     Sealed(File, Vec<Place>),
 }
 
+/// Bytes of a day file from one place to another, with the CRC-32C of what stood there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) crc: u32,
+}
+
 impl Files {
-    /// Replaces what is in `out` by the bytes of a day file from one place to another; fewer, where it
-    /// ends before.
+    /// Replaces what is in `out` by a stretch of a day file. Where that is sealed meanwhile, or has the
+    /// name of another part, it is read there.
+    ///
+    /// # Errors
+    /// From which place on it is not what it was, and why; `out` has what is there now.
     pub(super) fn stretch(
         &mut self,
         number: u32,
         source: &Source,
-        (start, end): (u64, u64),
+        stretch: Stretch,
         out: &mut Vec<u8>,
-    ) -> io::Result<()> {
-        out.clear();
-        let decoder = &mut self.decoder;
-        match opened(&mut self.open, number, || open_day_file(source))? {
-            Open::Plain(file) => {
-                let _ = file.seek(SeekFrom::Start(start))?;
-                file.take(end.saturating_sub(start)).read_to_end(out).map(drop)
+    ) -> Result<(), (u64, io::Error)> {
+        let Self { open, decoder, lost } = self;
+        let of = |source: &Source| open_day_file(source);
+        let read = opened(open, number, || of(source))
+            .map_err(|error| (stretch.start, error))
+            .and_then(|file| file.read(decoder, stretch, out));
+        let Err(error) = read else { return Ok(()) };
+        if lost.insert(number) {
+            let before = open.remove(&number);
+            let mut found = Vec::new();
+            for other in moved_to(source) {
+                let read = opened(open, number, || of(&other))
+                    .map_err(|error| (stretch.start, error))
+                    .and_then(|file| file.read(decoder, stretch, &mut found));
+                if read.is_ok() {
+                    let _ = lost.remove(&number);
+                    *out = found;
+                    return Ok(());
+                }
+                let _ = open.remove(&number);
             }
-            Open::Sealed(file, places) => from_frames(decoder, file, places, (start, end), out),
+            open.extend(before.map(|before| (number, before)));
         }
+        Err(error)
     }
 
     /// Replaces what is in `out` by what a frame holds. The inner error says what is wrong with it.
@@ -82,19 +110,58 @@ fn opened(
     Ok(files.entry(number).or_insert(file))
 }
 
-/// Opens a day file, or, where it was sealed meanwhile, its sealed form, which has the same bytes at
-/// the same places.
 fn open_day_file(source: &Source) -> io::Result<Open> {
-    let gone = match open_plain(&source.path()) {
-        Ok((file, _)) => return Ok(Open::Plain(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
-        Err(error) => return Err(error),
+    let path = source.path();
+    if source.file().is_some_and(|file| file.form == Form::Sealed) {
+        let (file, places) = sealed::Reader::open(&path)?.into_places()?;
+        return Ok(Open::Sealed(file, places));
+    }
+    Ok(Open::Plain(open_plain(&path)?.0))
+}
+
+/// Where the bytes of a day file may be by now, at the same places: in its sealed form, or, where that
+/// was there already and holds something else, under the name of another part, in either form.
+fn moved_to(source: &Source) -> Vec<Source> {
+    let is_same = |one: StoredFile, other: StoredFile| {
+        let key = |file: StoredFile| (file.day.signal, file.day.date, file.day.slot);
+        key(one) == key(other) && one != other && other.form != Form::Gzip
     };
-    let is_day_file = source.file().is_some_and(|file| file.form == Form::Plain);
-    let sealed = source.in_form(Form::Sealed).filter(|_| is_day_file).map(|sealed| sealed.path());
-    let Some(sealed) = sealed.filter(|sealed| sealed.exists()) else { return Err(gone) };
-    let (file, places) = sealed::Reader::open(&sealed)?.into_places()?;
-    Ok(Open::Sealed(file, places))
+    let Some(file) = source.file().filter(|file| file.form == Form::Plain) else {
+        return Vec::new();
+    };
+    // A directory that is gone as well holds nothing any more.
+    let listed = StoredFile::list(&source.dir).unwrap_or_default();
+    let mut files: Vec<_> = listed.into_iter().filter(|other| is_same(file, *other)).collect();
+    // A part that somebody makes of it is the last one.
+    files.sort_by_key(|other| (other.day != file.day, Reverse(other.day.part)));
+    files.into_iter().map(|file| Source::day(source.dir.clone(), file)).collect()
+}
+
+impl Open {
+    /// Replaces what is in `out` by a stretch, or by as much of it as there is.
+    fn read(
+        &mut self,
+        decoder: &mut Decoder,
+        Stretch { start, end, crc }: Stretch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), (u64, io::Error)> {
+        out.clear();
+        let read = match self {
+            Self::Plain(file) => file
+                .seek(SeekFrom::Start(start))
+                .and_then(|_| file.take(end.saturating_sub(start)).read_to_end(out).map(drop)),
+            Self::Sealed(file, places) => from_frames(decoder, file, places, (start, end), out),
+        };
+        let at = start + out.len() as u64;
+        read.map_err(|error| (at, error))?;
+        if at < end {
+            return Err((at, io::Error::new(io::ErrorKind::UnexpectedEof, CUT)));
+        }
+        if crc32c::crc32c(out) != crc {
+            return Err((start, io::Error::new(io::ErrorKind::InvalidData, CHANGED)));
+        }
+        Ok(())
+    }
 }
 
 fn from_frames(
@@ -121,6 +188,8 @@ fn from_frames(
     Ok(())
 }
 
+const CUT: &str = "it was cut off while it was read";
+const CHANGED: &str = "it was changed while it was read";
 /// Of one thread that reads, of which there are a few. A month of many processes is thousands of files,
 /// a process may have 256 or 1,024 open, and opening one costs little beside reading a stretch of it.
 const OPEN_FILES_MAX: usize = 8;

@@ -1,6 +1,5 @@
 //! Which lines fit, and which bytes a fitting line must hold.
 
-use memchr::memmem;
 use serde_json::Value;
 
 use crate::line::Line;
@@ -31,12 +30,16 @@ impl Query {
             || line
                 .trace_id
                 .as_deref()
-                .is_some_and(|id| self.traces.iter().any(|trace| id.starts_with(trace.as_str())))
+                .is_some_and(|id| self.traces.iter().any(|trace| begins(id.as_bytes(), trace)))
     }
 
     fn fits_links(&self, line: &Line) -> bool {
         let own = line.trace_id.as_deref();
-        let is_asked = |trace: &str| Some(trace) != own && self.links_to.contains(trace);
+        let is_own = |trace: &str| own.is_some_and(|own| own.eq_ignore_ascii_case(trace));
+        let is_named = |trace: &str| {
+            self.links_to.contains(trace) || self.links_to.contains(&trace.to_ascii_lowercase())
+        };
+        let is_asked = |trace: &str| is_named(trace) && !is_own(trace);
         self.links_to.is_empty()
             || line.is_span() && links(line).iter().filter_map(linked_trace).any(is_asked)
     }
@@ -52,56 +55,45 @@ fn linked_trace(link: &Value) -> Option<&str> {
 }
 
 impl Query {
-    /// What every matching line holds in its bytes, by which the others are passed over unparsed. A
-    /// stretch that is no line is told only where it holds them.
+    /// What every matching line holds in its bytes, by which the others are passed over unparsed; the id
+    /// of a trace in either case. A stretch that is no line is told only where it holds them.
     ///
     /// The longest of the ids asked for, which few lines hold; else of the words that conditions need,
     /// the event and the service among them; else the key of links. `None` when there is none of these, or when they
     /// hold characters a JSON writer may spell in more than one way.
     #[must_use]
     pub fn needle(&self) -> Option<&str> {
-        let trace = match self.traces.as_slice() {
-            [one] => Some(one),
-            _ => None,
-        };
+        self.sought().map(|(text, _)| text)
+    }
+
+    /// The same, and whether it is in either case.
+    pub(super) fn sought(&self) -> Option<(&str, bool)> {
+        let trace = self.traces.first().filter(|_| self.traces.len() == 1);
         let linked = self.links_to.first().filter(|_| self.links_to.len() == 1);
         let id = [&self.job, &self.session, &self.worker, &self.machine]
             .into_iter()
             .flatten()
-            .chain(trace)
-            .chain(linked)
-            .map(String::as_str)
-            .chain(self.conditions.iter().filter_map(|condition| Some(condition.id()?.1)))
-            .filter(|id| check_id(id).is_ok())
-            .max_by_key(|id| id.len());
+            .map(|id| (id.as_str(), false))
+            .chain(trace.map(|id| (id.as_str(), true)))
+            .chain(linked.map(|id| (id.as_str(), true)))
+            .chain(self.conditions.iter().filter_map(Condition::sought_id))
+            .filter(|(id, _)| check_id(id).is_ok())
+            .max_by_key(|(id, _)| id.len());
         let evt = match self.evt.as_slice() {
             [one] => Some(one.as_str()).filter(|evt| check_id(evt).is_ok()),
             _ => None,
         };
         let service = self.service.as_deref().filter(|service| check_id(service).is_ok());
         let links = (!self.links_to.is_empty()).then_some(LINKS);
-        let words = self.conditions.iter().filter_map(Condition::needle);
-        let word = || words.chain(evt).chain(service).chain(links).max_by_key(|word| word.len());
-        id.or_else(word)
+        let exact = evt.into_iter().chain(service).chain(links).map(|word| (word, false));
+        let words = self.conditions.iter().filter_map(Condition::sought);
+        id.or_else(|| words.chain(exact).max_by_key(|(word, _)| word.len()))
     }
 }
 
-/// The bytes every matching line holds, for skipping the others unparsed.
-pub(super) struct Needle(memmem::Finder<'static>);
-
-impl Needle {
-    pub(super) fn of(query: &Query) -> Option<Self> {
-        let needle = query.needle()?;
-        Some(Self(memmem::Finder::new(needle.as_bytes()).into_owned()))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.needle().len()
-    }
-
-    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
-        self.0.find(bytes)
-    }
+/// Whether an id is that of a trace, or begins as it does, in either case: others have capitals.
+pub(super) fn begins(id: &[u8], trace: &str) -> bool {
+    id.get(..trace.len()).is_some_and(|start| start.eq_ignore_ascii_case(trace.as_bytes()))
 }
 
 /// A text that is no id.
@@ -129,7 +121,7 @@ pub fn check_id(id: &str) -> Result<(), InvalidId> {
     }
 }
 
-/// A trace id, or how one begins, as lines spell it: lower case.
+/// A trace id, or how one begins, as lines of ours spell it: lower case.
 ///
 /// # Errors
 /// [`InvalidId::Trace`] for everything that is not 1 to 32 hex digits.

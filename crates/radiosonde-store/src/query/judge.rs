@@ -5,7 +5,8 @@ use crate::names::Signal;
 use crate::peek::{self, Peek};
 use crate::query::condition::Sieve;
 use crate::query::entry::{Entry, Order};
-use crate::query::filter::Needle;
+use crate::query::filter::begins;
+use crate::query::needle::Needle;
 use crate::query::source::Source;
 use crate::query::stop::Stop;
 use crate::query::{Condition, Query};
@@ -190,16 +191,14 @@ impl<'a> Judge<'a> {
         };
         let Query { job, machine, worker, session, service, .. } = self.query;
         let Query { traces, level, evt, except_evt, .. } = self.query;
-        let begins = |trace: &String| {
-            facts.trace_id.is_some_and(|found| found.starts_with(trace.as_bytes()))
-        };
+        let fits = |trace: &String| facts.trace_id.is_some_and(|found| begins(found, trace));
         let is_evt = |name: &String| name.as_bytes() == facts.evt;
         same(job, facts.job_id)
             && same(machine, facts.machine_id)
             && same(worker, facts.worker_id)
             && same(session, facts.session_id)
             && same(service, facts.service)
-            && (traces.is_empty() || traces.iter().any(begins))
+            && (traces.is_empty() || traces.iter().any(fits))
             && level.is_none_or(|least| facts.level.is_some_and(|level| level >= least))
             && (evt.is_empty() || evt.iter().any(is_evt))
             && !except_evt.iter().any(is_evt)

@@ -28,9 +28,9 @@
 //! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
 //! a usable index) is gone through at once, and all of its matches wait.
 //!
-//! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
-//! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
-//! [`Reading::unreadable`].
+//! Between the pass and the reading of a stretch a day file may be sealed, or become another part of its
+//! day: its lines are found there, at the same places. One that was cut off or overwritten meanwhile is
+//! named in [`Reading::unreadable`].
 
 pub mod condition;
 mod each;
@@ -41,6 +41,7 @@ mod judge;
 mod kept;
 mod limits;
 mod merge;
+mod needle;
 mod opened;
 mod pass;
 mod plan;
@@ -94,9 +95,9 @@ pub struct Query {
     pub signals: Vec<Signal>,
     /// Exact `job_id`.
     pub job: Option<String>,
-    /// `trace_id`s, or how they begin, in lower case; one of them must fit. Default: any.
+    /// `trace_id`s, or how they begin, in either case; one of them must fit. Default: any.
     pub traces: Vec<String>,
-    /// `trace_id`s in full; what fits is a span that links to one of these traces, unless it is its
+    /// `trace_id`s in full, in lower case or as links spell them; what fits is a span that links to one of these traces, unless it is its
     /// own. No index knows links: narrow it by [`Query::since`] and [`Query::bytes_max`]. Default:
     /// any line, whatever it links to.
     pub links_to: BTreeSet<String>,

@@ -1,9 +1,7 @@
 //! Stretches of files that may hold matches, with the times of these, and reading one.
 
-use std::io;
-
 use crate::query::entry::Entry;
-use crate::query::files::Files;
+use crate::query::files::{Files, Stretch};
 use crate::query::judge::{Judged, Judges, Look};
 use crate::query::pass::{Last, OVERLONG};
 use crate::query::reading::{Reading, Unreadable};
@@ -119,19 +117,10 @@ impl<'a> Loader<'a> {
                 (*start, None)
             }
             What::Stretch { start, end, crc } => {
-                let outcome = files.stretch(number, source, (*start, *end), buffer);
-                let read = buffer.len() as u64;
-                reading.bytes_read += read;
-                let is_cut = outcome.is_ok() && read < end - start;
-                let cut = || (start + read, io::Error::new(io::ErrorKind::UnexpectedEof, CUT));
-                let is_other = || crc32c::crc32c(buffer) != *crc;
-                let changed = || (*start, io::Error::new(io::ErrorKind::InvalidData, CHANGED));
-                let error = match outcome {
-                    Err(error) => Some((start + read, error)),
-                    Ok(()) if is_cut => Some(cut()),
-                    Ok(()) => is_other().then(changed),
-                };
-                (*start, error)
+                let stretch = Stretch { start: *start, end: *end, crc: *crc };
+                let outcome = files.stretch(number, source, stretch, buffer);
+                reading.bytes_read += buffer.len() as u64;
+                (*start, outcome.err())
             }
             What::Frame { place, .. } if place.is_overlong() => {
                 buffer.clear();
@@ -216,6 +205,4 @@ impl Segment {
     }
 }
 
-const CUT: &str = "it was cut off while it was read";
-const CHANGED: &str = "it was changed while it was read";
 const MISTAKEN: &str = "holds lines of other times than its index says";

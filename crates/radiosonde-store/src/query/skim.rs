@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::blocks::{BLOCK_BYTES, PAGE_BYTES};
-use crate::query::filter::Needle;
 use crate::query::judge::Judge;
 use crate::query::limits::Limits;
+use crate::query::needle::Needle;
 use crate::query::pass::Piece;
 use crate::query::reading::Reading;
 use crate::query::stop::Stop;

@@ -5,6 +5,8 @@ use std::fs;
 use super::*;
 use crate::names::DayFile;
 
+#[path = "tests_of_capitals.rs"]
+mod capitals;
 #[path = "tests_of_conditions.rs"]
 mod conditions;
 #[cfg(feature = "gzip")]

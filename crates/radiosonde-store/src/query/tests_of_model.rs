@@ -85,7 +85,7 @@ const CONDITIONS: [(&str, Holds); 25] = [
     ("job_id=nobody", |line| line["job_id"] == "nobody"),
     ("job_id!=job-1", |line| line["job_id"] != "job-1"),
     ("job=job-1", |line| line["job_id"] == "job-1"),
-    ("trace_id=0edadbc0a1b2c3d4e5f60718293a4b5c", |line| line["trace_id"] == TRACES[0]),
+    ("trace_id=0edadbc0a1b2c3d4e5f60718293a4b5c", |line| begins(&line["trace_id"], TRACES[0])),
     ("trace_id=\"0edadbc0\"", |line| line["trace_id"] == "0edadbc0"),
     ("trace_id=0edadbc0", |line| begins(&line["trace_id"], "0edadbc0")),
     ("trace=0EDA", |line| begins(&line["trace_id"], "0eda")),
@@ -103,7 +103,7 @@ const CONDITIONS: [(&str, Holds); 25] = [
 ];
 
 fn begins(id: &Value, with: &str) -> bool {
-    id.as_str().is_some_and(|id| id.starts_with(with))
+    id.as_str().is_some_and(|id| id.to_lowercase().starts_with(with))
 }
 
 impl Row {
@@ -127,7 +127,12 @@ impl Row {
         };
         let job = JOBS.get(usize::from(self.job));
         let job = job.map(|id| format!(r#","job_id":"{id}""#)).unwrap_or_default();
-        let trace = TRACES.get(usize::from(self.trace));
+        let trace = TRACES.get(usize::from(self.trace)).map(|id| match self.spelling {
+            // As others write them.
+            15 | 16 => id.to_uppercase(),
+            17 => id.replace('d', "D"),
+            _ => (*id).to_owned(),
+        });
         let trace = trace.map(|id| format!(r#","trace_id":"{id}""#)).unwrap_or_default();
         let level = LEVELS.get(usize::from(self.level));
         let level = level.map(|word| match self.spelling {
@@ -279,8 +284,8 @@ impl Asked {
 
     /// Whether a line, as any JSON parser reads it, is asked for.
     fn fits(&self, ts: Timestamp, line: &Value) -> bool {
-        let trace = line["trace_id"].as_str().unwrap_or_default();
-        let is_trace = |(n, digits): &(usize, usize)| trace.starts_with(&TRACES[*n][..*digits]);
+        let trace = &line["trace_id"];
+        let is_trace = |(n, digits): &(usize, usize)| begins(trace, &TRACES[*n][..*digits]);
         let level = LEVELS.iter().position(|word| line["level"] == *word);
         self.job.is_none_or(|n| line["job_id"] == JOBS[n])
             && (self.traces.is_empty() || self.traces.iter().any(is_trace))

@@ -47,6 +47,37 @@ fn a_file_that_is_sealed_while_it_is_merged_is_read_from_its_sealed_form() {
 }
 
 #[test]
+fn a_file_that_becomes_a_part_while_it_is_merged_is_read_where_it_is_then() {
+    let seal_to = |plain: &Path, sealed: &Path| {
+        let _ = seal(plain, sealed, &SealOptions::default(), &mut || true).unwrap();
+        fs::remove_file(plain).unwrap();
+    };
+    type Move = fn(&Path, &Path, &dyn Fn(&Path, &Path));
+    let moves: [Move; 3] = [
+        |plain, part, _| fs::rename(plain, part).unwrap(),
+        |plain, part, seal_to| seal_to(plain, &part.with_extension("jsonl.zst")),
+        // And begun anew by the time it is read.
+        |plain, part, seal_to| {
+            seal_to(plain, &part.with_extension("jsonl.zst"));
+            fs::write(plain, lines([9])).unwrap();
+        },
+    ];
+    for (number, act) in moves.into_iter().enumerate() {
+        let dir = dir(&[(ONE, lines([1, 3]).as_bytes()), (TWO, lines([6, 7, 8]).as_bytes())]);
+        // There is a sealed file of its name, which holds something else, and a part before.
+        let (plain, sealed) = (dir.path().join(TWO), dir.path().join(format!("{TWO}.zst")));
+        seal_to(&plain, &sealed);
+        fs::write(dir.path().join("events-2025-10-07.0.1.jsonl"), lines([5])).unwrap();
+        fs::write(&plain, lines([2, 4])).unwrap();
+        let part = dir.path().join("events-2025-10-07.0.2.jsonl");
+        let (found, reading) = changed(&dir, |_| act(&plain, &part, &seal_to));
+        let all = ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"];
+        assert_eq!(found, all, "{number}");
+        assert!(!reading.is_partial(), "{number}: {reading:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_removed_cut_off_or_overwritten_while_it_is_merged_is_told_with_its_place() {
     let text = lines([2, 4]);
     let size = text.len() as u64 / 2;

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use crate::sealed::filter::{self, Key};
 use crate::sealed::frames::is_overlong;
 use crate::sealed::index::{
-    FRAME_BYTES, FRAME_FILTERS, FRAMES, HAS_FILTER, PAGES, RUN_FILTERS, SECTION_BYTES_MAX,
+    FRAME_BYTES, FRAME_FILTERS, FRAMES, HAS_FILTER, OTHERS, PAGES, RUN_FILTERS, SECTION_BYTES_MAX,
     SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, TAIL_MAGIC, TOTALS, TRAILER_BYTES, Totals, VALUES,
     VERSION,
 };
 use crate::sealed::pages;
-use crate::sealed::scan::Facts;
+use crate::sealed::scan::{Facts, Others};
 use crate::sealed::values::Values;
 
 /// Collects the entries while frames are written.
@@ -22,6 +22,7 @@ pub(super) struct Builder {
     run_filters: Vec<u8>,
     run_keys: Vec<Key>,
     run_start: u64,
+    others: Vec<Others>,
     /// Of the frames so far, and of the one whose lines are looked at.
     pub(super) values: Values,
 }
@@ -44,6 +45,7 @@ impl Builder {
             run_filters: Vec::new(),
             run_keys: Vec::new(),
             run_start: 0,
+            others: Vec::new(),
             values: Values::new(),
         }
     }
@@ -82,6 +84,7 @@ impl Builder {
         totals.ts = (totals.ts.0.min(facts.ts.0), totals.ts.1.max(facts.ts.1));
         totals.frames += 1;
         totals.has_overlong |= is_overlong(facts.lines, written.raw);
+        self.others.push(facts.others);
         self.values.end_frame();
         self.run_keys.extend(facts.keys);
         if self.run_keys.len() >= 2 * RUN_KEYS_MAX {
@@ -127,6 +130,12 @@ impl Builder {
             (RUN_FILTERS, &self.run_filters),
             (FRAMES, &self.frames),
         ];
+        let is_any = self.others.iter().any(|others| *others != Others::default());
+        let others = self.others.iter().flat_map(|others| [others.no_lines, others.told]);
+        let others: Vec<u8> = others.flat_map(u32::to_le_bytes).collect();
+        if is_any {
+            sections.insert(0, (OTHERS, &others));
+        }
         sections.extend(values.as_deref().map(|values| (VALUES, values)));
         sections.extend([(PAGES, pages.as_slice()), (TOTALS, &totals)]);
         write_sections(&sections, out)

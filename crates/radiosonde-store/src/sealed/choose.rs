@@ -4,6 +4,7 @@
 //! frames, which rule out most files before the entries of their frames are read; then the times and
 //! the filters of single frames. What is damaged rules out nothing.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -38,6 +39,7 @@ impl Choice {
         if !knows_all {
             return Ok(choice);
         }
+        let wanted = &*wanted_of(index, wanted);
         if wanted.has_keys() && choice.is_open() {
             choice.pages = choice.tolerate(pages(index, file))?.flatten();
             choice.step(|choice, frames| choice.sift_runs(index, file, wanted, frames))?;
@@ -64,6 +66,7 @@ impl Choice {
         if !index.totals.knows_all {
             return Ok(());
         }
+        let wanted = &*wanted_of(index, wanted);
         for (chosen, frame) in self.frames.iter_mut().zip(&index.frames) {
             *chosen &= wanted.overlaps(frame.ts);
         }
@@ -185,6 +188,14 @@ impl Choice {
         }
         Ok(())
     }
+}
+
+/// What of it the filters of a file can judge.
+fn wanted_of<'a>(index: &Index, wanted: &'a Wanted) -> Cow<'a, Wanted> {
+    if index.totals.knows_capitals {
+        return Cow::Borrowed(wanted);
+    }
+    Cow::Owned(wanted.without_traces())
 }
 
 /// What is known of the filters, where the file tells.

@@ -25,10 +25,15 @@ const TRACE_BYTES: usize = 32;
 pub(super) struct Key(pub(super) u64);
 
 impl Key {
-    /// The key of an id that stands in a line.
+    /// The key of an id that stands in a line. A trace has one whatever the case of its letters.
     pub(super) fn stored(kind: Kind, id: &[u8]) -> Self {
-        let counted = if kind == Kind::Trace { TRACE_BYTES.min(id.len()) } else { id.len() };
-        Self::of(kind, &id[..counted])
+        if kind != Kind::Trace {
+            return Self::of(kind, id);
+        }
+        let (mut counted, length) = ([0; TRACE_BYTES], TRACE_BYTES.min(id.len()));
+        counted[..length].copy_from_slice(&id[..length]);
+        counted.make_ascii_lowercase();
+        Self::of(kind, &counted[..length])
     }
 
     /// The key to ask for. `None` when a filter cannot tell: for the beginning of a trace id.
@@ -232,6 +237,9 @@ mod tests {
         assert_eq!(Key::asked(Kind::Trace, id), Some(stored));
         assert_eq!(Key::asked(Kind::Trace, &longer), Some(stored));
         assert_eq!(Key::asked(Kind::Trace, &id[..31]), None);
+        // Others have capitals; other ids are as they are written.
+        assert_eq!(Key::stored(Kind::Trace, id.to_uppercase().as_bytes()), stored);
+        assert_ne!(Key::stored(Kind::Job, b"a"), Key::stored(Kind::Job, b"A"));
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use crate::sealed::entries::Frame;
 use crate::sealed::look::{clamp, read_exact_at};
 use crate::sealed::pace::Pace;
 use crate::sealed::pages::PAGE_BYTES;
-use crate::sealed::scan::NO_TIME;
+use crate::sealed::scan::{NO_TIME, Others};
 
 /// The first four bytes of the skippable frame that is the index.
 pub(super) const SKIPPABLE_MAGIC: u32 = 0x184d_2a53;
@@ -33,6 +33,7 @@ pub(super) const FRAME_FILTERS: u32 = 3;
 pub(super) const RUN_FILTERS: u32 = 4;
 pub(super) const VALUES: u32 = 5;
 pub(super) const PAGES: u32 = 6;
+pub(super) const OTHERS: u32 = 7;
 
 /// Of a source: nobody has a day file of a PiB, and places in one can be added up without a thought.
 pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
@@ -46,6 +47,8 @@ const PIECE_BYTES: usize = 128 << 10;
 const KNOWS_ALL: u32 = 1;
 /// Flag of the totals: see [`Totals::has_overlong`].
 const HAS_OVERLONG: u32 = 2;
+/// Flag of the totals: see [`Totals::knows_capitals`].
+const KNOWS_CAPITALS: u32 = 4;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -63,6 +66,9 @@ pub(super) struct Totals {
     /// Whether a line is too long to be read. Nobody knows what it holds, so that whoever may want it
     /// is told of it.
     pub(super) has_overlong: bool,
+    /// Whether its filters have traces in lower case. The first ones had those of others as they were
+    /// written.
+    pub(super) knows_capitals: bool,
 }
 
 impl Totals {
@@ -76,6 +82,7 @@ impl Totals {
             frames: 0,
             knows_all: true,
             has_overlong: false,
+            knows_capitals: true,
         }
     }
 
@@ -87,9 +94,13 @@ impl Totals {
         out.extend(self.ts.0.to_le_bytes());
         out.extend(self.ts.1.to_le_bytes());
         out.extend(self.crc.to_le_bytes());
-        let knows_all = if self.knows_all { KNOWS_ALL } else { 0 };
-        let has_overlong = if self.has_overlong { HAS_OVERLONG } else { 0 };
-        out.extend((knows_all | has_overlong).to_le_bytes());
+        let flags = [
+            (self.knows_all, KNOWS_ALL),
+            (self.has_overlong, HAS_OVERLONG),
+            (self.knows_capitals, KNOWS_CAPITALS),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag);
+        out.extend(flags.sum::<u32>().to_le_bytes());
         out
     }
 
@@ -98,8 +109,10 @@ impl Totals {
         let (lines, raw, frames) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, flags) = (fields.u32()?, fields.u32()?);
-        let (knows_all, has_overlong) = (flags & KNOWS_ALL != 0, flags & HAS_OVERLONG != 0);
-        Some(Self { lines, raw, crc, ts, frames, knows_all, has_overlong })
+        let has = |flag| flags & flag != 0;
+        let (knows_all, has_overlong) = (has(KNOWS_ALL), has(HAS_OVERLONG));
+        let knows_capitals = has(KNOWS_CAPITALS);
+        Some(Self { lines, raw, crc, ts, frames, knows_all, has_overlong, knows_capitals })
     }
 }
 
@@ -288,6 +301,24 @@ impl Index {
             }
         }
         Ok(true)
+    }
+
+    /// What is no line of each frame, where there is any.
+    pub(super) fn others(&mut self, file: &File) -> Result<Vec<Others>, Unusable> {
+        if !self.has(OTHERS) {
+            return Ok(vec![Others::default(); self.frames.len()]);
+        }
+        let section = self.section(file, OTHERS)?;
+        let mut fields = Fields(&section);
+        let mut others = Vec::with_capacity(self.frames.len());
+        while let (Some(no_lines), Some(told)) = (fields.u32(), fields.u32()) {
+            others.push(Others { no_lines, told });
+        }
+        let is_of = |(frame, others): (&Frame, &Others)| u64::from(others.no_lines) <= frame.lines;
+        if others.len() != self.frames.len() || !self.frames.iter().zip(&others).all(is_of) {
+            return damaged("its index tells of other lines than there are");
+        }
+        Ok(others)
     }
 
     fn find(&self, kind: u32) -> Result<&Section, Unusable> {

@@ -35,20 +35,23 @@
 //! | 4 | filters of runs | for each run of frames: the first, the one behind the last, length of its filter, flags (4 each), and the filter |
 //! | 5 | values | which frames hold which `level`, `evt`, `machine_id`, `worker_id` and `service`: `values.rs` |
 //! | 6 | pages | where the filters of runs are, and CRC-32C of each 4 KiB of sections 3 and 4: `pages.rs` |
+//! | 7 | others | for each frame, where any has one: of its lines those that are none for a reader, and what a reader tells that it is no line (4 each) |
 //!
 //! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
 //! latest. Flag 1 of the totals says that the index knows every line: that of files sealed before there
 //! was this flag leaves out lines behind NULs, as a power cut may leave them, so that it tells where
 //! frames are and rules out none. Flag 2 says that a line is too long to be read, in a frame of its own
-//! that is never left out. Flag 1 of a frame and of a run says that a filter is there; one of no bytes
-//! holds no id, and where none is, any id may be. A run has 128 Ki ids or few more, so that sealing is
-//! bounded; a file of 128 MiB is one,
+//! that is never left out. Flag 4 says that filters have trace ids in lower case: where it is not set
+//! they stand there as they were written, so that filters rule out no trace. Flag 1 of a frame and of a
+//! run says that a filter is there; one of no bytes holds no id, and where none is, any id may be. A run
+//! has 128 Ki ids or few more, so that sealing is bounded; a file of 128 MiB is one,
 //! and a day of 2 GB a few. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
-//! `trace_id` (its first 32 digits), `job_id` and `session_id`.
+//! `trace_id` (its first 32 digits, in lower case), `job_id` and `session_id`.
 //!
 //! Lines that are no JSON objects with a time are kept as they are. They stand in no filter and
 //! count for no time, since no query finds them: a query that names the stretches that are no lines
-//! names those of the frames it reads.
+//! names those of the frames it reads. Sections 1 and 2 count them as lines, and section 7 says how many
+//! they are; blank lines and a half one at the end are none either, and nothing is said of them.
 //!
 //! # What a query asks of an index
 //!

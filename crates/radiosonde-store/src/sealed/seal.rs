@@ -10,7 +10,7 @@ use crate::sealed::FRAME_BYTES;
 use crate::sealed::builder::{Builder, Written};
 use crate::sealed::compare;
 use crate::sealed::pace::Pace;
-use crate::sealed::scan::Facts;
+use crate::sealed::scan::{Facts, Others};
 use crate::sealed::target::{Temporary, forget_pages, free_bytes, sync_directory};
 
 /// The level day files are compressed at: higher ones take many times the processor time and save
@@ -369,7 +369,8 @@ impl<'a> FrameWriter<'a> {
             left -= size as u64;
         }
         let Counted { bytes, crc, .. } = encoder.finish()?;
-        self.remember(bytes, crc, length, Facts { lines: 1, ..Facts::default() })
+        let others = Others { no_lines: 1, told: 1 };
+        self.remember(bytes, crc, length, Facts { lines: 1, others, ..Facts::default() })
     }
 
     fn remember(&mut self, compressed: u64, crc: u32, raw: u64, facts: Facts) -> io::Result<()> {

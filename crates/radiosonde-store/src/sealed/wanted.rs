@@ -13,25 +13,40 @@ pub(crate) struct Wanted {
     since: Option<i64>,
     until: Option<i64>,
     /// Of each group a line has at least one.
-    groups: Vec<Vec<Key>>,
+    groups: Vec<Group>,
     /// Of each of these fields a line has one of the values.
     values: Vec<(Field, Vec<Vec<u8>>)>,
     /// Of each of these fields a line has a value that a condition accepts.
     conditions: Vec<(Field, Condition)>,
 }
 
+/// Ids of one kind.
+#[derive(Clone, Debug)]
+struct Group {
+    kind: Kind,
+    keys: Vec<Key>,
+}
+
+impl Group {
+    /// `None` where a filter cannot tell.
+    fn of_one(kind: Kind, id: &str) -> Option<Self> {
+        Some(Self { kind, keys: vec![Key::asked(kind, id)?] })
+    }
+}
+
 impl Wanted {
     pub(crate) fn of(query: &Query) -> Self {
         let exact = [(Kind::Job, &query.job), (Kind::Session, &query.session)];
-        let mut groups: Vec<Vec<Key>> = exact
+        let mut groups: Vec<Group> = exact
             .into_iter()
-            .filter_map(|(kind, id)| Some(vec![Key::asked(kind, id.as_deref()?)?]))
+            .filter_map(|(kind, id)| Group::of_one(kind, id.as_deref()?))
             .collect();
         let traces: Option<Vec<Key>> =
             query.traces.iter().map(|trace| Key::asked(Kind::Trace, trace)).collect();
         // One of them may be just the beginning of an id.
-        groups.extend(traces.filter(|keys| !keys.is_empty()));
-        groups.extend(query.conditions.iter().filter_map(|condition| Some(vec![key(condition)?])));
+        let traces = traces.filter(|keys| !keys.is_empty());
+        groups.extend(traces.map(|keys| Group { kind: Kind::Trace, keys }));
+        groups.extend(query.conditions.iter().filter_map(group));
         let field = |condition: &Condition| Some((field(condition)?, condition.clone()));
         let since = query.since.map(|ts| ts.as_nanosecond().div_euclid(1_000));
         let until = query.until.map(|ts| (ts.as_nanosecond() + 999).div_euclid(1_000));
@@ -55,20 +70,27 @@ impl Wanted {
             && self.until.is_none_or(|until| first < until)
     }
 
+    /// The same for filters that have the traces of others as these were written: they rule out none.
+    pub(super) fn without_traces(&self) -> Self {
+        let mut wanted = self.clone();
+        wanted.groups.retain(|group| group.kind != Kind::Trace);
+        wanted
+    }
+
     pub(super) fn has_keys(&self) -> bool {
         !self.groups.is_empty()
     }
 
     /// How many ids there are to be asked for.
     pub(super) fn keys(&self) -> usize {
-        self.groups.iter().map(Vec::len).sum()
+        self.groups.iter().map(|group| group.keys.len()).sum()
     }
 
     /// Whether a stretch may hold a wanted line, where `has` tells which ids it may hold.
     pub(super) fn holds<E>(&self, mut has: impl FnMut(Key) -> Result<bool, E>) -> Result<bool, E> {
         for group in &self.groups {
             let mut may_hold = false;
-            for key in group {
+            for key in &group.keys {
                 may_hold = may_hold || has(*key)?;
             }
             if !may_hold {
@@ -99,7 +121,7 @@ impl Wanted {
 }
 
 /// What a condition asks of filters.
-fn key(condition: &Condition) -> Option<Key> {
+fn group(condition: &Condition) -> Option<Group> {
     let (own, id) = condition.id()?;
     let kind = match own {
         Own::JobId => Kind::Job,
@@ -107,7 +129,7 @@ fn key(condition: &Condition) -> Option<Key> {
         Own::TraceId => Kind::Trace,
         _ => return None,
     };
-    Key::asked(kind, id)
+    Group::of_one(kind, id)
 }
 
 /// The field whose values tell where a condition may hold.

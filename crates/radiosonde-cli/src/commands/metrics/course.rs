@@ -17,6 +17,8 @@ pub(super) struct Course {
     /// What it has grown by since its first snapshot, restarts taken into account: one that begins anew
     /// has grown by what it has.
     pub(super) grown: Grown,
+    /// The least and the most that a gauge was seen to stand at.
+    between: Option<(f64, f64)>,
     cells: Option<Timeline<Ratio>>,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Grown {
 
 /// A snapshot, such as the one before.
 #[derive(Clone, Debug)]
-struct Last {
+pub(super) struct Last {
     ts: Timestamp,
     instance: Box<str>,
     value: f64,
@@ -54,31 +56,37 @@ impl Merge for Ratio {
     }
 }
 
+impl Last {
+    pub(super) fn new(ts: Timestamp, instance: &str, metric: &Metric<'_>) -> Self {
+        Self {
+            ts,
+            instance: instance.into(),
+            value: metric.value.unwrap_or(f64::NAN),
+            count: metric.count,
+            sum: metric.sum,
+            buckets: metric.buckets.clone(),
+        }
+    }
+}
+
 impl Course {
-    /// With a picture of at most so many columns, if any.
-    pub(super) fn new(picture: Option<usize>) -> Self {
+    /// With a picture of at most so many columns, if any. What a counter or a distribution stood at before
+    /// is what its growth begins with.
+    pub(super) fn new(picture: Option<usize>, before: Option<Last>) -> Self {
         let cells = picture.map(Timeline::new);
-        Self { last: None, first: None, grown: Grown::default(), cells }
+        Self { last: before, first: None, grown: Grown::default(), between: None, cells }
     }
 
     pub(super) fn take(&mut self, ts: Timestamp, instance: &str, metric: &Metric<'_>) {
         if self.last.as_ref().is_some_and(|last| ts <= last.ts) {
             return;
         }
-        let value = metric.value.unwrap_or(f64::NAN);
-        let now = Last {
-            ts,
-            instance: instance.into(),
-            value,
-            count: metric.count,
-            sum: metric.sum,
-            buckets: metric.buckets.clone(),
-        };
+        let now = Last::new(ts, instance, metric);
         if self.last.is_none() && metric.kind != Kind::Gauge {
             self.first = Some((metric.kind, now.clone()));
         }
         match metric.kind {
-            Kind::Gauge => self.stand(ts, value),
+            Kind::Gauge => self.stand(ts, now.value),
             Kind::Counter => self.count(&now),
             Kind::Distribution => self.distribute(&now),
         }
@@ -87,6 +95,10 @@ impl Course {
 
     /// A gauge stands until it is seen to stand elsewhere.
     fn stand(&mut self, ts: Timestamp, value: f64) {
+        if value.is_finite() {
+            let (least, most) = self.between.unwrap_or((value, value));
+            self.between = Some((least.min(value), most.max(value)));
+        }
         let Some(cells) = &mut self.cells else { return };
         let to = ts.as_microsecond();
         if let Some(last) = self.last.as_ref().filter(|last| last.value.is_finite()) {
@@ -195,9 +207,19 @@ impl Course {
     /// The figures on an axis; empty where there are fewer than two.
     fn figures(&self, axis: &Timeline<u64>) -> Vec<Option<f64>> {
         let cells = self.cells.as_ref().map(|cells| cells.on(axis)).unwrap_or_default();
-        let figures: Vec<_> =
+        let mut figures: Vec<_> =
             cells.iter().map(|cell| (cell.over > 0.0).then(|| cell.of / cell.over)).collect();
-        if figures.iter().flatten().count() < 2 { Vec::new() } else { figures }
+        if figures.iter().flatten().count() < 2 {
+            return Vec::new();
+        }
+        let newest = self.last.as_ref().map(|last| last.value).filter(|value| value.is_finite());
+        // Where a gauge stands now, not where it stood for most of the last cell.
+        if let (Some(cell), Some(_)) =
+            (figures.iter_mut().rfind(|cell| cell.is_some()), self.between)
+        {
+            *cell = newest.or(*cell);
+        }
+        figures
     }
 
     /// The picture on an axis, and between what it moves.
@@ -208,13 +230,14 @@ impl Course {
         marks: Marks,
     ) -> (String, String) {
         let figures = self.figures(axis);
-        drawn(&figures, metric.kind, metric.unit, marks)
+        drawn(&figures, self.between, metric.kind, metric.unit, marks)
     }
 }
 
-/// Figures as a row of characters, and between what they move.
+/// Figures as a row of characters, and between what they move: of means, what they are the means of.
 pub(super) fn drawn(
     figures: &[Option<f64>],
+    of: Option<(f64, f64)>,
     kind: Kind,
     unit: Option<&str>,
     marks: Marks,
@@ -228,7 +251,10 @@ pub(super) fn drawn(
     };
     match kind {
         Kind::Counter => (marks.row(figures, Base::Zero), format!("at most {}", rate(most))),
-        Kind::Gauge => (marks.row(figures, Base::Least), between(least, most)),
+        Kind::Gauge => {
+            let (least, most) = of.unwrap_or((least, most));
+            (marks.row(figures, Base::Between(least, most)), between(least, most))
+        }
         Kind::Distribution => {
             (marks.row(figures, Base::Zero), format!("mean {}", between(least, most)))
         }
@@ -282,7 +308,7 @@ mod tests {
     use super::*;
 
     fn course(kind: &str, snapshots: &[(i64, &str, &str)]) -> (Course, Timeline<u64>) {
-        let (mut course, mut axis) = (Course::new(Some(40)), Timeline::new(40));
+        let (mut course, mut axis) = (Course::new(Some(40), None), Timeline::new(40));
         for (second, instance, rest) in snapshots {
             let text = format!(
                 r#"{{"ts":"2025-10-06T11:00:00Z","evt":"metric","meta":{{"name":"a","type":"{kind}",{rest}}}}}"#
@@ -341,6 +367,41 @@ mod tests {
         near(&figures[..1], &[5.0]);
         near(&figures[20..], &[-1.0]);
         assert_eq!(figures.iter().flatten().count(), 2);
+    }
+
+    #[test]
+    fn a_gauge_moves_between_what_was_seen_and_ends_where_it_is() {
+        let marks = Marks::of_environment();
+        let minutes = |values: &[&str]| {
+            let texts: Vec<_> = values.iter().map(|value| format!(r#""value":{value}"#)).collect();
+            let snapshots: Vec<_> =
+                (0..).zip(&texts).map(|(at, rest)| (at * 60 + 17, "a", rest.as_str())).collect();
+            let (course, axis) = course("gauge", &snapshots);
+            let text = br#"{"ts":"2025-10-06T11:00:00Z","evt":"metric","meta":{"name":"a","type":"gauge","value":0}}"#;
+            let line = Line::parse(text).unwrap();
+            course.drawn(&axis, &Metric::of(&line).unwrap(), marks)
+        };
+        let mut rose = ["0"; 20];
+        rose[19] = "5000";
+        // A peak of one minute among two hours: a cell is five minutes.
+        let mut peak = ["1"; 120];
+        peak[60] = "101";
+        let fell: Vec<_> = (0..60).map(|at| if at % 2 == 0 { "10" } else { "20" }).collect();
+        for (values, between, last) in [
+            (&rose[..], "0 to 5000", Some('█')),
+            (&peak, "1 to 101", Some('▁')),
+            (&fell, "10 to 20", Some('█')),
+            (&["7", "0"], "0 to 7", Some('▁')),
+            (&["1", "5", "\"NaN\""], "1 to 5", None),
+        ] {
+            let (picture, told) = minutes(values);
+            assert_eq!(told, between, "{values:?}");
+            assert!(last.is_none_or(|last| picture.ends_with(last)), "{picture}, {values:?}");
+        }
+        // Means of the same differ by what cannot be written: that is no course.
+        let (picture, told) = minutes(&["1795404084.1"; 50]);
+        assert_eq!(told.split(" to ").count(), 1, "{told}");
+        assert!(picture.chars().all(|mark| mark == '▄'), "{picture}");
     }
 
     #[test]

@@ -10,12 +10,13 @@ use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::{Found, Query};
 
-use super::course::Course;
+use super::course::{Course, Last};
 use super::table::{Row, Table};
 use super::totals::Totals;
-use super::{is_named, say_cut, unnamed};
+use super::{SERIES_MAX, is_named, say_cut, say_refused, unnamed};
 use crate::args::MetricsArgs;
 use crate::commands::{print_json, slot, unfiled};
+use crate::figures::before::{Before, with_before};
 use crate::figures::starts::{Asked, Starts};
 use crate::figures::timeline::Timeline;
 use crate::narrowed;
@@ -25,21 +26,28 @@ use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::{Kind, Metric, number};
 use crate::render::spark::Marks;
-use crate::render::text::{many, shown};
+use crate::render::text::shown;
 use crate::render::time::{between, duration, moment};
 
 /// The latest snapshot of each series of each process.
 pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
     let query = select.query(&[Signal::Metrics])?;
-    let mut latest = Latest::new(screen);
+    let mut latest = Latest::new(screen, query.since);
     let mut are_changes = false;
     let mut starts = Starts::default();
-    let reading = query.scan(&mut |found| {
+    let wider = with_before(&query);
+    let mut matched = 0;
+    let mut reading = wider.scan(&mut |found| {
         let metric = Metric::of(&found.line).filter(|_| found.line.is_snapshot());
         metric.into_iter().for_each(|metric| starts.take(&found.line, &metric));
+        let is_before = latest.before.is_before(found.line.ts);
+        matched += u64::from(!is_before);
         if !is_named(&args.names, &found.line) {
             return;
+        }
+        if is_before {
+            return latest.take_before(&found);
         }
         if found.line.is_snapshot() {
             latest.take(found);
@@ -47,17 +55,19 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
             are_changes |= is_exported_change(&found.line);
         }
     });
+    reading.matched = matched;
+    let is_narrowed = !query.conditions.is_empty();
     let asked = Asked {
         since: select.time.since.map(Timestamp::as_microsecond),
-        is_narrowed: !query.conditions.is_empty(),
+        is_narrowed: is_narrowed || latest.before.is_full(),
     };
-    let needs_starts = asked.is_narrowed && !latest.of.is_empty();
+    let needs_starts = is_narrowed && !latest.of.is_empty();
     if needs_starts || are_changes {
         let why = "`metrics` reads these files several times";
         places::refuse_pipes(&query.dirs, why)?;
     }
     if needs_starts {
-        starts = all_starts(&query);
+        starts = all_starts(&wider);
     }
     latest.rise(&starts, asked);
     let changes =
@@ -80,10 +90,7 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
         }
     }
     out.flush()?;
-    if latest.refused > 0 {
-        let lines = many(latest.refused, "line");
-        eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
-    }
+    say_refused(latest.refused);
     let any = !latest.of.is_empty() || !changes.is_empty();
     if any && !select.show.is_json() {
         narrowed::say();
@@ -134,6 +141,8 @@ fn is_exported_change(line: &Line) -> bool {
 #[derive(Debug)]
 struct Latest {
     of: BTreeMap<Place, Series>,
+    /// What series stood at before the time that is asked for.
+    before: Before<Place, Last>,
     axis: Timeline<u64>,
     /// Columns of a picture.
     columns: usize,
@@ -143,7 +152,7 @@ struct Latest {
 
 /// A series of one process. A restarted process goes on in its slot, so that only its latest run is
 /// shown; processes side by side have slots of their own.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
     service: String,
     machine: String,
@@ -161,28 +170,33 @@ struct Series {
 }
 
 impl Latest {
-    fn new(screen: Screen) -> Self {
+    fn new(screen: Screen, since: Option<Timestamp>) -> Self {
         let columns = (screen.width / 4).clamp(PICTURE_MIN, PICTURE_MAX);
-        Self { of: BTreeMap::new(), axis: Timeline::new(columns), columns, refused: 0 }
+        let (before, axis) = (Before::new(since), Timeline::new(columns));
+        Self { of: BTreeMap::new(), before, axis, columns, refused: 0 }
+    }
+
+    /// Takes a snapshot from before the time that is asked for. A gauge that stood somewhere is one that
+    /// stands there no more.
+    fn take_before(&mut self, found: &Found<'_>) {
+        let line = &found.line;
+        let metric = Metric::of(line).filter(|_| line.is_snapshot());
+        if let Some(metric) = metric.filter(|metric| metric.kind != Kind::Gauge) {
+            let stood = Last::new(line.ts, line.process().unwrap_or_default(), &metric);
+            self.before.take(Place::of(found, &metric), line.ts, stood);
+        }
     }
 
     fn take(&mut self, found: Found<'_>) {
-        let slot = slot(&found);
-        let line = found.line;
-        let Some(metric) = Metric::of(&line) else { return };
-        let place = Place {
-            service: line.service.clone().unwrap_or_default(),
-            machine: line.machine_id.clone().unwrap_or_default(),
-            dir: found.dir.to_owned(),
-            slot,
-            series: metric.series(),
-        };
-        *self.axis.at(line.ts.as_microsecond()) += 1;
-        let instance = line.process().unwrap_or_default();
+        let Some(metric) = Metric::of(&found.line) else { return };
+        let place = Place::of(&found, &metric);
+        let ts = found.line.ts;
+        *self.axis.at(ts.as_microsecond()) += 1;
+        let instance = found.line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
-            series.course.take(line.ts, instance, &metric);
-            if series.ts <= line.ts {
-                (series.ts, series.raw) = (line.ts, line.raw);
+            series.course.take(ts, instance, &metric);
+            if series.ts <= ts {
+                (series.ts, series.raw) = (ts, found.line.raw);
             }
             return;
         }
@@ -192,15 +206,23 @@ impl Latest {
         }
         // Nobody looks at so many pictures, and each takes memory.
         let picture = (self.of.len() < PICTURES_MAX).then_some(self.columns);
-        let mut course = Course::new(picture);
-        course.take(line.ts, instance, &metric);
-        let _ = self.of.insert(place, Series { ts: line.ts, raw: line.raw, course });
+        let before = self.before.of(&place, ts).cloned();
+        if let Some((from, _)) = &before {
+            // The picture begins there.
+            *self.axis.at(from.as_microsecond()) += 1;
+        }
+        let mut course = Course::new(picture, before.map(|(_, stood)| stood));
+        course.take(ts, instance, &metric);
+        let _ = self.of.insert(place, Series { ts, raw: found.line.raw, course });
     }
 
     /// Takes what series stood at in their first snapshots as their rise, where it is known since when.
     fn rise(&mut self, starts: &Starts, asked: Asked) {
         for series in self.of.values_mut() {
             let Some((process, first)) = series.course.first() else { continue };
+            if self.before.is_begin(first) {
+                continue;
+            }
             let first = first.as_microsecond();
             if let Some(from) = starts.rose_from(process, first, asked) {
                 // The picture begins there.
@@ -294,7 +316,7 @@ impl Series {
                 format!("+{}", metric.standing())
             }
             // What it has is from before.
-            Kind::Distribution if is_span && self.course.before().is_some() => "+0".to_owned(),
+            Kind::Distribution if is_span && metric.count > 0 => "+0".to_owned(),
             _ => metric.standing(),
         };
         // The time stands in the heading; what is older than that snapshot says so.
@@ -314,6 +336,16 @@ impl Series {
 }
 
 impl Place {
+    fn of(found: &Found<'_>, metric: &Metric<'_>) -> Self {
+        Self {
+            service: found.line.service.clone().unwrap_or_default(),
+            machine: found.line.machine_id.clone().unwrap_or_default(),
+            dir: found.dir.to_owned(),
+            slot: slot(found),
+            series: metric.series(),
+        }
+    }
+
     /// `usage-ingestion · web-1 · /var/lib/svc/telemetry`
     fn heading(&self) -> String {
         let slot = if self.slot == 0 { String::new() } else { format!("slot {}", self.slot) };
@@ -327,8 +359,6 @@ impl Place {
 
 /// The lines of one snapshot are written within this time, in microseconds.
 const SNAPSHOT_US_MAX: u64 = 1_000_000;
-/// Bounds the memory over files that hold more series than any guard would let through.
-const SERIES_MAX: usize = 100_000;
 /// What is said below where there is no rise to show.
 const RISE_UNKNOWN: &str = "Of series with one snapshot since then it is not known what they grew by: they show all \
      that they have counted.";

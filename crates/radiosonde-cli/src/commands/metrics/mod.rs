@@ -9,19 +9,21 @@ mod table;
 mod totals;
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 
 pub(crate) use self::totals::Totals;
 use crate::args::MetricsArgs;
+use crate::commands::logs::{NEWEST_BYTES_MAX, tell_older};
 use crate::commands::{print_stored, unfiled};
 use crate::narrowed;
 use crate::outcome::{NOTHING, Stop, conclude_with};
 use crate::places;
 use crate::render::Screen;
 use crate::render::color::Paint;
-use crate::render::text::shown;
+use crate::render::text::{many, shown};
 
 pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let screen = Screen::new(&args.select.show, args.wide);
@@ -41,29 +43,60 @@ pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
 }
 
-/// What was recorded under an id, summed for each series.
+/// What was recorded under an id, summed for each series: of as many lines as there are, only the sums
+/// are held.
 fn changes(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
-    let query = select.query(&[Signal::Metrics])?;
-    let mut answer = query.run();
-    answer.lines.retain(|line| is_named(&args.names, line));
-    let any = !answer.lines.is_empty();
-    if select.show.is_json() {
-        answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
+    let mut query = select.query(&[Signal::Metrics])?;
+    let is_json = select.show.is_json();
+    let (mut totals, mut any, mut refused) = (Totals::default(), false, 0);
+    let mut take = |line: &Line, out: &mut dyn Write| {
+        if !is_named(&args.names, line) {
+            return Ok(());
+        }
+        any = true;
+        if is_json {
+            return print_stored(line, out);
+        }
+        refused += u64::from(!totals.add_within(line, SERIES_MAX));
+        Ok(())
+    };
+    let reading = if query.limit.is_some() {
+        query.kept_bytes_max = Some(NEWEST_BYTES_MAX);
+        let answer = query.run();
+        answer.lines.iter().try_for_each(|line| take(line, out))?;
+        tell_older(&query, &answer);
+        answer.reading
     } else {
-        let mut totals = Totals::default();
-        answer.lines.iter().for_each(|line| totals.add(line));
+        let mut stopped = Ok(());
+        let reading = query.stream(&mut |line| {
+            stopped = take(line, out);
+            if stopped.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        stopped?;
+        reading
+    };
+    if !is_json {
         let cut = totals.print(screen, out)?;
         say_cut(cut, screen.paint, out)?;
     }
     out.flush()?;
-    if any && !select.show.is_json() {
+    say_refused(refused);
+    if any && !is_json {
         narrowed::say();
     }
-    let instead = unnamed(&args.names, answer.reading.matched);
-    let status = conclude_with(&query, &answer.reading, any, instead.as_deref());
+    let instead = unnamed(&args.names, reading.matched);
+    let status = conclude_with(&query, &reading, any, instead.as_deref());
     unfiled::tell(any, &query.dirs, Signal::Metrics);
     Ok(status)
+}
+
+/// What is said of lines whose series would have been one too many.
+fn say_refused(lines: u64) {
+    if lines > 0 {
+        let lines = many(lines, "line");
+        eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
+    }
 }
 
 /// What is said below tables in which names were cut.
@@ -119,6 +152,9 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
     }
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
+
+/// Bounds the memory over files that hold more series than any guard would let through.
+const SERIES_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests {

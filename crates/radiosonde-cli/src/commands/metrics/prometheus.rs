@@ -177,7 +177,7 @@ impl Asked {
                 *figure = Some(value);
             }
         }
-        let (picture, remark) = drawn(&figures, kind, None, marks);
+        let (picture, remark) = drawn(&figures, None, kind, None, marks);
         let value = match (kind, last) {
             (_, None) => String::new(),
             (Kind::Counter, Some(last)) if last.is_finite() => rate(last),

@@ -124,7 +124,7 @@ impl Stats {
         }
         let opened = StoredReader::open(found.path, place.file.form);
         let opened = opened.map_err(|error| (0, error))?;
-        let (of_file, result) = self.counted.file(opened, args.time);
+        let (of_file, result) = self.counted.file(opened, place.file.day.signal, args.time);
         let row = self.row(place, stored);
         row.lines += of_file.lines;
         row.raw += of_file.raw;
@@ -135,6 +135,7 @@ impl Stats {
     /// Counts what the index of a sealed file says.
     fn outline(&mut self, outline: &Outline, place: Place<'_>, stored: u64) {
         self.outlined += 1;
+        self.counted.junk += outline.skipped;
         let row = self.row(place, stored);
         row.lines += outline.lines;
         row.raw += outline.bytes_raw;

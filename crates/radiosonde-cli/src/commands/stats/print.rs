@@ -4,6 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use radiosonde_runtime::doctor::shown::size;
+use radiosonde_store::names::Signal;
 use serde_json::{Value, json};
 
 use super::count::{Cell, LEVELS, Lines};
@@ -144,8 +145,8 @@ fn sentences(stats: &Stats) -> Vec<(anstyle::Style, String)> {
     let counted = &stats.counted;
     let mut told = Vec::new();
     let rings = counted.sequences.rings();
-    let missing: Vec<&OfRing> = rings.iter().filter(|ring| ring.missing > 0).collect();
-    let count = missing.iter().fold(0_u64, |sum, ring| sum.saturating_add(ring.missing));
+    let missing = rings.iter().filter(|ring| ring.missing > 0);
+    let (whole, partly): (Vec<&OfRing>, Vec<_>) = missing.partition(|ring| ring.unseen.is_empty());
     let processes = counted.sequences.processes();
     if !stats.is_whole() {
         told.push((
@@ -155,12 +156,16 @@ fn sentences(stats: &Stats) -> Vec<(anstyle::Style, String)> {
         ));
     } else if !counted.sequences.is_whole() {
         told.push((color::PLAIN, "gaps in the numbers of lines: too many numbers to tell".into()));
-    } else if count == 0 {
+    } else if whole.is_empty() && partly.is_empty() {
         let noun = if processes == 1 { "process" } else { "processes" };
         let told_of = format!("no gap in the numbers of the lines of {processes} {noun}");
         told.push((color::PLAIN, told_of));
     } else {
-        told.push((color::BAD, lost(stats, &missing, count)));
+        for (style, rings) in [(color::BAD, whole), (color::WARNING, partly)] {
+            if !rings.is_empty() {
+                told.push((style, lost(stats, &rings)));
+            }
+        }
     }
     let removed = stats.removed;
     if removed.files > 0 {
@@ -178,8 +183,10 @@ fn sentences(stats: &Stats) -> Vec<(anstyle::Style, String)> {
     told
 }
 
-/// `12 lines are missing: 9 of k3f9q2xw.1 from number 4 on, …`
-fn lost(stats: &Stats, missing: &[&OfRing], count: u64) -> String {
+/// `12 lines missing, lost: 9 of k3f9q2xw.1 from number 4 on, …`, of rings whose processes have lines of
+/// all signals here, or of others.
+fn lost(stats: &Stats, missing: &[&OfRing]) -> String {
+    let count = missing.iter().fold(0_u64, |sum, ring| sum.saturating_add(ring.missing));
     let mut worst = missing.to_vec();
     worst.sort_by(|a, b| b.missing.cmp(&a.missing).then_with(|| a.name.cmp(&b.name)));
     let one = |ring: &&OfRing| {
@@ -190,13 +197,25 @@ fn lost(stats: &Stats, missing: &[&OfRing], count: u64) -> String {
     if worst.len() > RINGS_SHOWN {
         named.push(format!("and {} more rings", worst.len() - RINGS_SHOWN));
     }
+    let is_unseen = |signal: &Signal| missing.iter().any(|ring| ring.unseen.contains(signal));
+    let unseen: Vec<&str> = Signal::ALL
+        .iter()
+        .filter(|signal| is_unseen(signal))
+        .map(|signal| signal.as_str())
+        .collect();
     let removed = match stats.removed.lines {
         0 => "lost",
         _ => "lost, or among those that retention removed",
     };
+    let why = match unseen.is_empty() {
+        true => removed.to_owned(),
+        false => {
+            format!("of {} that were sent and have no file here, or {removed}", unseen.join(" or "))
+        }
+    };
     let growing =
         if stats.is_growing { "; programs are writing: some may be on their way" } else { "" };
-    format!("{} missing, {removed}: {}{growing}", many(count, "line"), named.join(", "))
+    format!("{} missing, {why}: {}{growing}", many(count, "line"), named.join(", "))
 }
 
 /// The names that come most often.
@@ -283,7 +302,7 @@ pub(super) fn json(stats: &Stats, out: &mut dyn Write) -> Result<(), Stop> {
     let rings = counted.sequences.rings();
     let gaps: Vec<Value> = (rings.iter().filter(|ring| is_known && ring.missing > 0))
         .take(NAMES_JSON)
-        .map(|ring| json!({"ring": ring.name, "lines": ring.count, "missing": ring.missing, "from": ring.missing_from}))
+        .map(|ring| json!({"ring": ring.name, "lines": ring.count, "missing": ring.missing, "from": ring.missing_from, "unseen": ring.unseen.iter().map(|signal| signal.as_str()).collect::<Vec<_>>()}))
         .collect();
     let missing = rings.iter().fold(0_u64, |sum, ring| sum.saturating_add(ring.missing));
     let removed = stats.removed;

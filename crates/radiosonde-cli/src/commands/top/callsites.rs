@@ -1,6 +1,7 @@
 //! Call sites, by the lines they write.
 
 use radiosonde_runtime::doctor::shown::size;
+use radiosonde_store::line::Fields;
 use radiosonde_store::{Level, Line};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::figures::timeline::Timeline;
 use crate::render::metric::rate;
 use crate::render::spark::{Base, Marks};
 use crate::render::table::{Behind, Narrow};
-use crate::render::text::{many, shown, start_of};
+use crate::render::text::{many, pattern, shown, start_of};
 
 /// Lines by what wrote them.
 #[derive(Debug)]
@@ -58,14 +59,19 @@ impl Sites {
         self.bytes += bytes;
         *self.times.at(line.ts.as_microsecond()) += 1;
         self.name.clear();
-        let [service, source] =
-            [&line.service, &line.source].map(|part| part.as_deref().unwrap_or_default());
-        for part in [service, line.evt.as_str(), source] {
+        // Lines of others have some of it beside what ours have.
+        let is_of_others = line.evt.is_empty() && (line.source.is_none() || line.msg.is_none());
+        let beside = if is_of_others { line.beside() } else { Fields::default() };
+        let service = line.service.as_deref().unwrap_or_default();
+        let among = |names: [&str; 2]| names.into_iter().find_map(|name| beside.text(name));
+        let source = line.source.as_deref().or_else(|| among(["logger", "target"]));
+        let msg = line.msg.as_deref().or_else(|| among(["message", "event"]));
+        for part in [service, line.evt.as_str(), source.unwrap_or_default()] {
             self.name.push_str(start_of(part, NAME_BYTES_MAX));
             self.name.push(PART);
         }
         match line.evt.as_str() {
-            "log" => pattern(line.msg.as_deref().unwrap_or_default(), &mut self.name),
+            "log" | "" => pattern(msg.unwrap_or_default(), &mut self.name),
             "metric" | "span" => {
                 pattern(line.meta.text("name").unwrap_or_default(), &mut self.name);
             }
@@ -138,31 +144,6 @@ impl Sites {
     }
 }
 
-/// A text whose numbers and ids are `#`, so that what one call site wrote is the same text. Cut to what
-/// tells it from others.
-fn pattern(text: &str, out: &mut String) {
-    let end = out.len() + PATTERN_BYTES_MAX;
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let length = match is_word(first) {
-            true => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            false => first.len_utf8(),
-        };
-        let (word, after) = rest.split_at(length);
-        // `job-12`, `0xff`, `7f3a91`; a name with a digit in it loses it, which harms nobody.
-        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-        let word = if has_digit { "#" } else { word };
-        if out.len() + word.len() > end {
-            out.push_str(start_of(word, end.saturating_sub(out.len())));
-            out.push('…');
-            return;
-        }
-        out.push_str(word);
-        rest = after;
-    }
-}
-
 /// Service, event, source and pattern, as they were put together.
 fn parts(name: &str) -> [&str; 4] {
     let mut parts = name.splitn(4, PART);
@@ -175,29 +156,4 @@ const SITE_LEAST: usize = 36;
 const PART: char = '\0';
 const SITES_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 200;
-const PATTERN_BYTES_MAX: usize = 100;
 const TREND_COLUMNS: usize = 12;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_of_one_call_site_are_one_pattern() {
-        for (text, expect) in [
-            ("429 Rate limit, retrying", "# Rate limit, retrying"),
-            ("job-17 took 3.5 s", "job-# took #.# s"),
-            ("GET /users/8f3a-11/rows", "GET /users/#-#/rows"),
-            ("plain", "plain"),
-            ("", ""),
-            ("é1 ü", "# ü"),
-        ] {
-            let mut out = "before".to_owned();
-            pattern(text, &mut out);
-            assert_eq!(out, format!("before{expect}"));
-        }
-        let mut out = String::new();
-        pattern(&"é".repeat(10_000), &mut out);
-        assert!(out.len() <= PATTERN_BYTES_MAX + '…'.len_utf8(), "{out}");
-    }
-}

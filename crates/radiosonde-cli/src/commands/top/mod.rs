@@ -15,13 +15,14 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::Found;
 
 use self::callsites::Sites;
-use self::growth::Growth;
+use self::growth::{Growth, Sum};
 use self::labels::Labels;
 use self::losses::Losses;
 use self::section::Section;
 use self::spans::Spans;
 use crate::args::{By, Time, TopArgs};
 use crate::commands::{print_json, slot, unfiled};
+use crate::figures::before::with_before;
 use crate::figures::sequences::Sequences;
 use crate::narrowed;
 use crate::outcome::{Stop, conclude_with};
@@ -34,13 +35,17 @@ use crate::render::time::{between, range};
 pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut query = args.select.query(signals(args.by))?;
     query.limit = None;
-    let mut top = Top::default();
-    let mut reading = query.scan(&mut |found| top.take(&found, args.by));
+    let since = query.since;
+    let mut top = Top { growth: Growth::new(since), ..Top::default() };
+    let wants_growth = matches!(args.by, None | Some(By::Labels | By::Losses));
+    let wider = if wants_growth { with_before(&query) } else { query.clone() };
+    let mut reading = wider.scan(&mut |found| top.take(&found, args.by));
     reading.matched = top.lines;
     reading.duplicates += top.seen.twice();
     let screen = Screen::new(&args.select.show, args.wide);
     let rows = args.select.limit.unwrap_or(if args.by.is_some() { ROWS_ALONE } else { ROWS });
-    let sections = top.sections(args.by, args.select.time, rows);
+    let (growth, is_unknown) = top.growth.sums(since, !query.conditions.is_empty());
+    let sections = top.sections(args.by, args.select.time, &growth, rows);
     let any = sections.iter().any(Section::has_rows);
     if args.select.show.is_json() {
         for object in sections.iter().flat_map(|section| &section.objects) {
@@ -60,6 +65,9 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         (reading.matched > 0).then(|| format!("none of that in {}", many(reading.matched, "line")));
     if any && !args.select.show.is_json() {
         narrowed::say();
+    }
+    if wants_growth && is_unknown {
+        eprintln!("radiosonde: {RISE_UNKNOWN}");
     }
     let status = conclude_with(&query, &reading, any, instead.as_deref());
     match args.by {
@@ -97,6 +105,9 @@ struct Top {
 impl Top {
     fn take(&mut self, found: &Found<'_>, by: Option<By>) {
         let line = &found.line;
+        if self.growth.is_before(line.ts) {
+            return self.before(found);
+        }
         if !self.seen.add(line.id.as_deref()) {
             return;
         }
@@ -125,10 +136,24 @@ impl Top {
         if are_labels_asked {
             self.labels.take(metric);
         }
+        self.count(found, metric);
+        if metric.name.starts_with(OWN) {
+            self.losses.gauge(&found.line, metric);
+        }
+    }
+
+    /// Of a line before the time that is asked for, what a counter begins with.
+    fn before(&mut self, found: &Found<'_>) {
+        if let Some(metric) = Metric::of(&found.line).filter(|_| found.line.is_snapshot()) {
+            self.count(found, &metric);
+        }
+    }
+
+    fn count(&mut self, found: &Found<'_>, metric: &Metric<'_>) {
+        self.growth.take_start(&found.line, metric);
         if metric.name.starts_with(OWN) {
             let place = format!("{}\0{}", found.dir.display(), slot(found));
             self.growth.take(&found.line, metric, &place);
-            self.losses.gauge(&found.line, metric);
         }
     }
 
@@ -158,16 +183,15 @@ impl Top {
         between(from, to)
     }
 
-    fn sections(&self, by: Option<By>, asked: Time, rows: usize) -> Vec<Section> {
+    fn sections(&self, by: Option<By>, time: Time, growth: &[Sum], rows: usize) -> Vec<Section> {
         let all = [By::Callsites, By::Spans, By::Labels, By::Losses];
-        let wanted = all.into_iter().filter(|one| by.is_none_or(|by| by == *one));
-        let growth = self.growth.sums(asked.since);
-        wanted
+        let asked = all.into_iter().filter(|one| by.is_none_or(|by| by == *one));
+        asked
             .map(|one| match one {
-                By::Callsites => self.sites.section(self.span_us(asked), rows),
+                By::Callsites => self.sites.section(self.span_us(time), rows),
                 By::Spans => self.spans.section(rows),
-                By::Labels => self.labels.section(&growth, rows),
-                By::Losses => self.losses.section(&growth, rows),
+                By::Labels => self.labels.section(growth, rows),
+                By::Losses => self.losses.section(growth, rows),
             })
             .collect()
     }
@@ -190,6 +214,9 @@ fn share(part: u64, all: u64) -> String {
     if percent >= 10.0 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
+/// What is said where a span of time holds one snapshot, and what was before it is not known.
+const RISE_UNKNOWN: &str = "of counters with one snapshot in this span of time, and none in the minutes \
+     before it, it is not known what they rose by: ask for a longer one";
 /// What the names of our own metrics begin with.
 const OWN: &str = "radiosonde_";
 /// Rows of each section where all four are shown, and of one that is shown alone.

@@ -84,8 +84,12 @@ impl Following {
 
     /// Interrupts it as Ctrl-C does.
     fn interrupt(self) -> Ran {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.signal(Signal::INT);
         self.end()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.
@@ -326,10 +330,12 @@ fn what_is_written_before_it_is_interrupted_comes() {
     append(&dir.path().join(FILE), &numbered(1));
     let mut following = Following::start("tail -o raw", dir.path());
     let _ = following.prints(1);
-    // Until polls are far apart.
-    thread::sleep(Duration::from_secs(2));
+    // It has no time for another look before.
+    following.signal(Signal::STOP);
     append(&dir.path().join(FILE), &numbered(2));
-    let ran = following.interrupt().exits(0);
+    following.signal(Signal::INT);
+    following.signal(Signal::CONT);
+    let ran = following.end().exits(0);
     assert!(ran.out.contains("line 2"), "{}", ran.out);
 }
 

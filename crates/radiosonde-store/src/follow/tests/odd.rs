@@ -59,6 +59,44 @@ fn a_file_that_is_written_anew_in_its_place_is_told_and_read_from_its_beginning(
     }
 }
 
+#[test]
+fn a_copy_in_the_place_of_a_file_goes_on_where_that_was_read_to() {
+    let others = |number| line(number).replace("\"id\"", "\"no\"");
+    let of = |numbers: std::ops::Range<u32>| numbers.map(others).collect::<String>();
+    for is_closed in [false, true] {
+        for begins in [Start::All, Start::Now] {
+            let mut play = Play::new(begins);
+            let is_all = begins == Start::All;
+            append(&play.path(FIRST), &of(0..2));
+            assert_eq!(play.given(), if is_all { "0 1" } else { "" });
+            append(&play.path(FIRST), &of(2..4));
+            assert_eq!(play.given(), "2 3");
+            let replace = |play: &mut Play, text: &str| {
+                if is_closed {
+                    let _ = play.follow.places[0].close_all();
+                }
+                let copy = play.path("copy");
+                fs::write(&copy, text).unwrap();
+                fs::rename(copy, play.path(FIRST)).unwrap();
+                play.given()
+            };
+            let case = format!("{is_closed} {begins:?}");
+            assert_eq!(replace(&mut play, &of(0..4)), "", "{case}");
+            append(&play.path(FIRST), &of(4..5));
+            assert_eq!(play.given(), "4", "{case}");
+            assert_eq!(replace(&mut play, &of(0..7)), "5 6", "{case}");
+            // With lines that were in the other one as well, and nobody had read.
+            append(&play.path(FIRST), &of(7..8));
+            assert_eq!(replace(&mut play, &of(0..9)), "7 8", "{case}");
+            assert_eq!(play.told(), [""; 0], "{case}");
+            // What is none is read from its beginning.
+            assert_eq!(replace(&mut play, &of(20..22)), "20 21", "{case}");
+            assert_eq!(replace(&mut play, &of(20..21)), "20", "{case}");
+            assert_eq!(play.told(), [""; 0], "{case}");
+        }
+    }
+}
+
 /// Until what is written gets another time than the file has.
 fn wait_for_another_time(path: &Path) {
     let changed = || fs::metadata(path).unwrap().modified().unwrap();

@@ -60,13 +60,16 @@ impl Condition {
     }
 
     /// The key and the id, or how it begins, where it asks for just that and every line that has it spells
-    /// it so.
+    /// it so; that of a trace in either case.
     pub(crate) fn id(&self) -> Option<(Own, &str)> {
-        let own = self.own().filter(|own| own.is_id())?;
+        self.own().zip(self.sought_id()).map(|(own, (id, _))| (own, id))
+    }
+
+    /// That id, and whether it is in either case.
+    pub(in crate::query) fn sought_id(&self) -> Option<(&str, bool)> {
+        let is_id = self.own().is_some_and(Own::is_id);
         match &self.test {
-            Test::Equal(literal) if !self.negated && literal.is_spelled_so() => {
-                Some((own, &literal.text))
-            }
+            Test::Equal(literal) if is_id && !self.negated => literal.spelled(),
             _ => None,
         }
     }

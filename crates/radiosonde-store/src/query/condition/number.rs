@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 pub(super) enum Number {
     /// Wider than any integer of a line.
     Integer(i128),
-    /// Finite.
+    /// Infinite for one of a text that is beyond all an `f64` can be.
     Float(f64),
 }
 
@@ -23,6 +23,12 @@ impl Number {
 
     /// One as people write it: `429`, `-1.5`, `1e3`.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::of_text(text).filter(|number| !matches!(number, Self::Float(f) if f.is_infinite()))
+    }
+
+    /// The same of a line, where it may be beyond all an `f64` can be: that is more than any other, or
+    /// less.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
         // `inf`, `nan` and `infinity` are numbers for the standard library.
         let is_number = |b: u8| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E');
         if !text.bytes().all(is_number) || !text.bytes().any(|b| b.is_ascii_digit()) {
@@ -31,7 +37,7 @@ impl Number {
         if let Ok(integer) = text.parse() {
             return Some(Self::Integer(integer));
         }
-        text.parse().ok().filter(|float: &f64| float.is_finite()).map(Self::Float)
+        text.parse().ok().map(Self::Float)
     }
 
     pub(super) fn compare(self, other: Self) -> Option<Ordering> {
@@ -100,6 +106,18 @@ mod tests {
             assert_eq!(number(a).compare(number(b)), Some(expect), "{a} {b}");
             assert_eq!(number(b).compare(number(a)), Some(expect.reverse()), "{b} {a}");
         }
+    }
+
+    #[test]
+    fn what_is_beyond_all_numbers_is_more_or_less_than_any() {
+        let all = "170141183460469231731687303715884105728";
+        for text in ["0", "-1e308", "1.7e308", "18446744073709551615", all] {
+            let (most, least) = (Number::of_text("1E400"), Number::of_text("-1e999"));
+            let number = Number::parse(text).unwrap();
+            assert_eq!(most.unwrap().compare(number), Some(Ordering::Greater), "{text}");
+            assert_eq!(number.compare(least.unwrap()), Some(Ordering::Greater), "{text}");
+        }
+        assert_eq!(Number::of_text("infinity"), None);
     }
 
     #[test]

@@ -278,6 +278,23 @@ fn a_number_beyond_all_hides_nothing_that_stands_beside_it() {
 }
 
 #[test]
+fn a_number_beyond_all_is_more_than_any_other_or_less() {
+    let raw = r#"{"ts":"2025-10-06T13:43:10.5Z","meta":{"x":1E400,"took_ms":1e999},"neg":-1E400}"#;
+    let line = line(raw);
+    for (holds, conditions) in [
+        (true, "x>1|x>=1e308|x>18446744073709551615|took_ms>1h|neg<0|neg<=-1e308|neg<-1.5"),
+        (false, "x<1|x<=1e308|took_ms<1h|neg>0|neg>=-1e308|x=1e308|x>\"2\""),
+    ] {
+        for text in conditions.split('|') {
+            let condition = condition(text);
+            assert_eq!(condition.matches(&line), holds, "{text}");
+            let needle = condition.needle().filter(|_| holds);
+            assert!(needle.is_none_or(|needle| raw.contains(needle)), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_short_word_is_the_id_or_a_field_of_that_name() {
     let line = line(
         r#"{"ts":"2025-10-06T10:00:00Z","worker_id":"worker-1","job_id":"j3","trace":"t","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","meta":{"worker":"worker-2","job":"j1"}}"#,
@@ -318,8 +335,9 @@ fn the_bytes_a_condition_needs() {
         // Whatever else stands under a key, an id is its text.
         ("trace_id=0edadbc0", Some("0edadbc0")),
         ("trace=0edadbc0", Some("0edadbc0")),
-        ("trace_id=0EDADBC0", Some("trace_id")),
-        ("trace=0EDADBC0", Some("trace")),
+        // In either case.
+        ("trace_id=0EDADBC0", Some("0edadbc0")),
+        ("trace=0EDADBC0", Some("0edadbc0")),
         ("trace_id=\"0EDADBC0\"", Some("0EDADBC0")),
         ("ts>=2025-10-06T13:43:10Z", None),
         ("code!=x", None),
@@ -530,6 +548,7 @@ proptest! {
         let is_seen = !matches!(key, "msg" | "trace" | "job");
         prop_assert_eq!((told.is_some(), condition.is_seen()), (is_seen, is_seen), "{}", text);
         if let Some((_, id)) = condition.id().filter(|_| expect) {
+            let raw = if text.starts_with("trace") { raw.to_ascii_lowercase() } else { raw };
             prop_assert!(raw.contains(id), "{} of {}", text, raw);
         }
     }

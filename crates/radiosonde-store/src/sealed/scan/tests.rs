@@ -23,4 +23,5 @@ fn texts_that_are_no_lines_are_counted_and_do_no_harm() {
     let text = format!("hello\n\n{{\n{{\"ts\"\n{{\"ts\":\"x\"}}\n{{\"a\":{deep}\n{{\"a\":\"\\");
     let facts = Facts::of(text.as_bytes(), &mut Values::new());
     assert_eq!((facts.lines, facts.ts, facts.keys.len()), (7, NO_TIME, 0));
+    assert_eq!(facts.others, Others { no_lines: 7, told: 5 }, "neither a blank nor a half line");
 }
