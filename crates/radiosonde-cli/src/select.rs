@@ -88,7 +88,7 @@ fn found() -> Result<Vec<PathBuf>, Stop> {
     let search = Location::search(&|name| std::env::var_os(name), &cwd);
     if search.found.is_empty() {
         let looked: Vec<_> = search.looked.iter().map(|path| show(path)).collect();
-        return Err(Stop::Nothing(format!(
+        return Err(Stop::Nowhere(format!(
             "no telemetry found: looked at {}; name its directory with --dir or RADIOSONDE_DIR",
             looked.join(" and ")
         )));
