@@ -1,6 +1,7 @@
 //! One line of a day file, typed.
 
 mod lenient;
+mod others;
 
 use std::fmt;
 
@@ -18,6 +19,12 @@ use crate::names::Signal;
 /// Reading is tolerant: unknown keys are ignored and everything but `ts` may be missing, so that a
 /// reader understands lines of older and newer writers. A value of another type than its field has
 /// (`"id":7`), and a number beyond all an `f64` can be (`1E400`), is taken for a text, as written.
+///
+/// Of lines of others, which have no id of ours, more is taken. The time may be called `time`,
+/// `timestamp`, `@timestamp`, `@t`, `Timestamp`, `eventTime` or `datetime`, and be a number since 1970, in seconds,
+/// milliseconds, microseconds or nanoseconds, whichever puts it between 1973 and 5138. Without `msg`, the text is
+/// `message`, `event`, `@m`, `@mt` or `log`, or the `message` in `fields`. Of a key that comes twice the last
+/// counts, of `ts` the first, and a `meta` that is no object has no fields.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Line {
@@ -73,7 +80,8 @@ impl Line {
     /// Reads one line, given without its line break.
     ///
     /// # Errors
-    /// [`NotALine`] says what is wrong: not UTF-8, not a JSON object, no `ts` that is a time.
+    /// [`NotALine`] says what is wrong: not UTF-8, not a JSON object, no time; of a line with an id of ours
+    /// also that it has a key twice, or a `meta` that is no object.
     pub fn parse(text: &[u8]) -> Result<Self, NotALine> {
         let text = std::str::from_utf8(text).map_err(|_| match text.contains(&0) {
             true => NotALine("NUL bytes".to_owned()),
@@ -90,15 +98,17 @@ impl Line {
             Some(quoted) if !error.is_eof() => serde_json::from_str(&quoted).map_err(|_| error),
             _ => Err(error),
         };
-        let mut line: Self = serde_json::from_str(text).or_else(lenient).map_err(|error| {
-            // The parser counts lines from 1, and there is only one here.
-            let what = error.to_string();
-            let what = what.split(" at line ").next().unwrap_or_default();
-            let what: String = what.chars().take(REASON_CHARS_MAX).collect();
-            NotALine(format!("{what} (column {})", error.column()))
-        })?;
+        let of_others = |error: serde_json::Error| match error.is_eof() {
+            true => Err(NotALine::of(&error)),
+            false => others::read(text)
+                .map_err(|reason| reason.map_or_else(|| NotALine::of(&error), NotALine)),
+        };
+        let mut line: Self = serde_json::from_str(text).or_else(lenient).or_else(of_others)?;
         line.raw = text.to_owned();
         line.level = line.level.or_else(|| level_of_others(&line));
+        if line.msg.is_none() && line.process().is_none() {
+            line.msg = others::msg_of(&line);
+        }
         Ok(line)
     }
 
@@ -109,11 +119,16 @@ impl Line {
     }
 
     /// The fields that stand beside the keys we know, in the order written: where lines of others have
-    /// theirs. Reads the text again.
+    /// theirs. Without those that are its time and its text. Reads the text again.
     #[must_use]
     pub fn beside(&self) -> Fields {
         let mut all: Fields = self.taken_apart().unwrap_or_default();
-        all.0.retain(|(name, _)| !KEYS.contains(&name.as_str()));
+        others::without_told(&mut all.0);
+        let is_no_meta = |value: &Value| !value.is_object() && !value.is_null();
+        all.0.retain(|(name, value)| match name.as_str() {
+            "meta" => is_no_meta(value),
+            name => !KEYS.contains(&name),
+        });
         all
     }
 
@@ -135,6 +150,13 @@ impl Line {
         self.evt == "metric"
     }
 
+    /// Whether it is a plain log line: it names no event, as those of others, or has the name that ours have
+    /// without one.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        PLAIN.contains(&self.evt.as_str())
+    }
+
     /// The signal it belongs to, which is that of the day file it was written to.
     #[must_use]
     pub fn signal(&self) -> Signal {
@@ -152,6 +174,16 @@ impl Line {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotALine(String);
+
+impl NotALine {
+    fn of(error: &serde_json::Error) -> Self {
+        // The parser counts lines from 1, and there is only one here.
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let what: String = what.chars().take(REASON_CHARS_MAX).collect();
+        Self(format!("{what} (column {})", error.column()))
+    }
+}
 
 /// The fields of `meta`, in the order written. A key that comes twice is kept twice.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -270,6 +302,8 @@ const KEYS: [&str; 14] = [
     "meta",
     "id",
 ];
+/// The `evt` of plain log lines: ours, and those of others, which have none.
+pub const PLAIN: [&str; 2] = ["log", ""];
 /// A reason quotes keys of the line, which may be long.
 const REASON_CHARS_MAX: usize = 120;
 
@@ -360,14 +394,11 @@ mod tests {
             (br#"["2025-10-06T13:43:10Z","info"]"#, "not a JSON object"),
             (b"{nope}", "key must be a string"),
             (b"{", "EOF"),
-            (b"{}", "missing field `ts`"),
-            (br#"{"ts":"yesterday"}"#, "column"),
-            (br#"{"ts":"2025-10-06T13:43:10Z","meta":3}"#, "expected an object"),
-            (br#"{"ts":1759758190,"job_id":"a"}"#, "column"),
-            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":12,"meta":3}"#, "expected a string"),
+            (b"{}", "`ts` or `time`, such as 2"),
+            (br#"{"ts":"yesterday"}"#, "`ts` is no time"),
+            (br#"{"time":"2025-10-06 13:43:10,123"}"#, "`time` has no zone"),
             (br#"{"ts":"2025-10-06T13:43:10Z","job_id":1x}"#, "column"),
             (br#"{"ts":"2025-10-06T13:43:10Z","job_id":[1,}}"#, "column"),
-            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":1,"job_id":2}"#, "expected a string"),
             (br#"{"ts":"2025-10-06T13:43:10Z","x":{1E400:1}}"#, "key must be a string"),
             (br#"{"ts":"2025-10-06T13:43:10Z","meta":{"x":01E400}}"#, "invalid number"),
             (br#"{"ts":"2025-10-06T13:43:10Z","meta":{"x":1E400"#, "out of range"),

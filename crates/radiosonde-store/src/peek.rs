@@ -62,7 +62,8 @@ pub fn facts(text: &[u8]) -> Option<Peek<'_>> {
         let key = rest.plain_string()?;
         rest.expect(b':')?;
         match key {
-            b"ts" => {
+            // Of several the first counts; of other keys the last.
+            b"ts" if !has_time => {
                 found.ts_us = microseconds(rest.plain_string()?)?;
                 has_time = true;
             }

@@ -18,7 +18,8 @@ use super::values::{LevelArg, count_arg, evt_arg, field_arg, id_arg, trace_arg};
 pub(crate) struct Select {
     /// Telemetry directory, file, quoted pattern, or - for standard input; repeat for several
     ///
-    /// A file has any name and is text, gzip or zstd: what it is, its first bytes say.
+    /// A file has any name and is text, gzip or zstd: what it is, its first bytes say. Lines of
+    /// others are JSON with a time, `ts`, `time`, `timestamp` or the like, as loggers write them.
     ///
     /// Default: $RADIOSONDE_DIR, else $STATE_DIRECTORY, else ./data/telemetry, else every service
     /// below $XDG_STATE_HOME/radiosonde (~/.local/state/radiosonde).

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use radiosonde_store::Query;
+use radiosonde_store::line::PLAIN;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Answer;
 
@@ -62,7 +63,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
 pub(super) fn query(select: &Select, which: Which) -> Result<Query, Stop> {
     let mut query = select.query(&[Signal::Events])?;
     if which == Which::Named {
-        query.except_evt.push("log".to_owned());
+        query.except_evt.extend(PLAIN.map(str::to_owned));
     }
     Ok(query)
 }

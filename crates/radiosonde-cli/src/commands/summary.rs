@@ -58,7 +58,7 @@ impl Summary {
                     summary.interrupted += 1;
                     &mut Count::default()
                 }
-                "log" => &mut summary.logs,
+                _ if line.is_plain() => &mut summary.logs,
                 _ => &mut summary.events,
             };
             count.all += 1;

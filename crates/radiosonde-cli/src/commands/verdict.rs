@@ -74,7 +74,8 @@ fn happened(story: &Story) -> Vec<String> {
             What::Line(line) => Some(line),
             _ => None,
         })
-        .filter(|line| !line.is_metric() && !NO_STEPS.contains(&line.evt.as_str()))
+        .filter(|line| !line.is_metric() && !line.is_plain())
+        .filter(|line| !NO_STEPS.contains(&line.evt.as_str()))
         .collect();
     events.sort_by_key(|line| line.ts);
     let mut names: Vec<(&str, u64)> = Vec::new();
@@ -267,7 +268,7 @@ fn words(line: &Line) -> String {
     });
     let wrong = wrong.unwrap_or_default();
     let fields = fields::of(line, plain).replacen(&wrong, "", 1);
-    let name = if is_log(line) { String::new() } else { shown(&line.evt) };
+    let name = if line.is_plain() { String::new() } else { shown(&line.evt) };
     text::fit(format!("{name}{wrong}{fields}").trim_start(), TEXT_COLUMNS).into_owned()
 }
 
@@ -288,18 +289,14 @@ fn says(line: &Line, cause: &str) -> bool {
     within(msg, cause) || within(cause, msg) || of_fields().any(|value| within(value, cause))
 }
 
-fn is_log(line: &Line) -> bool {
-    matches!(line.evt.as_str(), "" | "log")
-}
-
 /// Fields that say what is wrong, the most telling first.
 const WRONG: [&str; 5] = ["error", "err", "exception", "reason", "message"];
 /// Columns of a text that is put together from fields.
 const TEXT_COLUMNS: usize = 160;
 /// Spans around a line that are asked whether they failed of the same.
 const AROUND_MAX: usize = 32;
-/// Lines that are no step of what happened: what was logged, and heartbeats.
-const NO_STEPS: [&str; 4] = ["", "log", "machine.status", "worker.status"];
+/// Events that are no step of what happened: heartbeats.
+const NO_STEPS: [&str; 2] = ["machine.status", "worker.status"];
 /// The word before a command.
 const NEXT: &str = "next";
 /// Columns of the words before the lines.

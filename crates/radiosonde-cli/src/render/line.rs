@@ -23,7 +23,7 @@ pub(crate) struct Ids {
 /// `11:50:02.113 WARN  openrouter_error translation_service  429, retrying  status=429 trace=0edadbc0`
 pub(crate) fn full(line: &Line, ids: Ids, paint: Paint) -> String {
     let mut row = format!("{} {}", paint.dim(&clock(line.ts)), level(line.level, paint));
-    if line.evt != "log" && !line.evt.is_empty() {
+    if !line.is_plain() {
         row.push(' ');
         row.push_str(&paint.with(color::NAME, &shown(&line.evt)));
     }
@@ -40,7 +40,7 @@ pub(crate) fn full(line: &Line, ids: Ids, paint: Paint) -> String {
 pub(crate) fn brief(line: &Line, ids: Ids, paint: Paint) -> String {
     let mut row = level(line.level, paint);
     row.push(' ');
-    if line.evt != "log" && !line.evt.is_empty() {
+    if !line.is_plain() {
         row.push_str(&paint.with(color::NAME, &shown(&line.evt)));
         row.push_str("  ");
     }

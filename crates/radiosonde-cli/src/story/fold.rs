@@ -171,12 +171,10 @@ fn alike(node: &Node) -> Option<Alike> {
             Some(Alike { of, name, text, service, level: None })
         }
         What::Line(line) => {
-            let (name, text) = match line.evt.as_str() {
-                "log" | "" => (line.msg.clone()?, String::new()),
-                _ if line.is_metric() => {
-                    (format!("metric {}", line.meta.text("name")?), String::new())
-                }
-                evt => (evt.to_owned(), said(line)),
+            let (name, text) = match line.is_metric() {
+                true => (format!("metric {}", line.meta.text("name")?), String::new()),
+                false if line.is_plain() => (line.msg.clone()?, String::new()),
+                false => (line.evt.clone(), said(line)),
             };
             let (of, service) = (Folded::Lines, line.service.clone());
             Some(Alike { of, name, text, service, level: line.level })

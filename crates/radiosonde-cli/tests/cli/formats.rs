@@ -89,7 +89,7 @@ fn patterns_mean_what_they_fit() {
 const JOB: &str = r#""job_id":"job-7""#;
 
 /// Runs the command with something on its standard input.
-fn with_stdin(args: &[&str], input: &[u8]) -> Ran {
+pub(crate) fn with_stdin(args: &[&str], input: &[u8]) -> Ran {
     let mut command = command(args);
     let _ = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

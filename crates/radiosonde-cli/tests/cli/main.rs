@@ -19,6 +19,7 @@ mod found;
 mod hostile;
 mod mistakes;
 mod ops;
+mod others;
 mod packs;
 #[cfg(target_os = "linux")]
 mod paging;

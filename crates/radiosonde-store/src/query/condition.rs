@@ -125,6 +125,8 @@ impl Condition {
         match (&self.key, spelled) {
             (Key::Of(Own::Level | Own::Ts), _) => None,
             (_, Some(spelled)) => Some(spelled),
+            // Others call it otherwise.
+            (Key::Of(Own::Msg), _) => None,
             (Key::Of(own), _) => Some((own.name(), false)),
             (Key::Meta(path) | Key::Any(path), _) => {
                 let last = path.rsplit('.').next().filter(|last| is_plain(last));
@@ -147,7 +149,10 @@ impl Condition {
     #[must_use]
     pub fn presence(&self) -> Option<Self> {
         let is_own = matches!(self.key, Key::Of(_));
-        let text = || format!("{}?", self.key());
+        let text = || match self.key() {
+            key if parse::is_bare(key) => format!("{key}?"),
+            key => format!("{}?", Value::from(key)),
+        };
         (!is_own && !self.negated).then(|| Self {
             text: text(),
             key: self.key.clone(),

@@ -113,7 +113,7 @@ pub struct Query {
     pub level: Option<Level>,
     /// Names of events; one of them must fit. Default: any.
     pub evt: Vec<String>,
-    /// Names of events not wanted.
+    /// Names of events not wanted; the empty one is that of lines without a name.
     pub except_evt: Vec<String>,
     /// Conditions on fields, such as `status>=400`. A line of other bytes than all of them need is not
     /// judged at all, as with ids.

@@ -426,3 +426,54 @@ fn files_beyond_the_limit_of_open_ones_are_read_one_by_one() {
     assert_eq!(reading.matched, 1_200);
     assert!(most < 500, "{most} open files");
 }
+
+#[test]
+fn lines_with_the_time_of_others_are_found_by_it_in_every_form() {
+    // Their times go on by a second, but for the last, of the day before.
+    let lines = [
+        r#"{"level":50,"time":1759744800000,"msg":"at 0"}"#,
+        r#"{"level":"info","ts":1759744801.0,"message":"at 1"}"#,
+        r#"{"timestamp":"2025-10-06T12:00:02+02:00","level":"error","event":"at 2"}"#,
+        r#"{"ts":"2025-10-06T10:00:03.000000Z","msg":"x","msg":"at 3","level":"info","level":"error"}"#,
+        r#"{"ts":"2025-10-06T10:00:04.000000Z","meta":"text","msg":"at 4","level":"warning"}"#,
+        r#"{"@t":"2025-10-06T10:00:05Z","@mt":"at 5"}"#,
+        r#"{"@timestamp":"2025-10-05T10:00:00Z","log.level":"ERROR","message":"before"}"#,
+    ];
+    let text = lines.join("\n") + "\n";
+    let dir = dir(&[
+        ("plain", text.as_bytes()),
+        ("a.gz", gzip(text.as_bytes()).as_slice()),
+        ("a.zst", zstd(text.as_bytes()).as_slice()),
+        (PLAIN, text.as_bytes()),
+    ]);
+    let sealed = sealed(text.as_bytes());
+    let mut places: Vec<PathBuf> =
+        ["plain", "a.gz", "a.zst", PLAIN].iter().map(|name| dir.path().join(name)).collect();
+    places.push(sealed.path().to_path_buf());
+    let at = |ts: &str| Some(ts.parse::<jiff::Timestamp>().unwrap());
+    let where_ = |text: &str| vec![text.parse::<Condition>().unwrap()];
+    for place in places {
+        let of = || of(place.clone());
+        for (query, expect) in [
+            (of(), &["before", "at 0", "at 1", "at 2", "at 3", "at 4", "at 5"][..]),
+            (Query { since: at("2025-10-06T10:00:04Z"), ..of() }, &["at 4", "at 5"]),
+            (Query { until: at("2025-10-06T10:00:02Z"), ..of() }, &["before", "at 0", "at 1"]),
+            (Query { limit: Some(2), tail: true, ..of() }, &["at 4", "at 5"]),
+            (Query { level: Some(Level::Error), ..of() }, &["before", "at 0", "at 2", "at 3"]),
+            (Query { conditions: where_("msg=at 2"), ..of() }, &["at 2"]),
+            (Query { conditions: where_("msg>\"at 3\""), ..of() }, &["before", "at 4", "at 5"]),
+            (Query { conditions: where_("message?"), ..of() }, &["before", "at 1"]),
+            (Query { conditions: where_("!msg?"), ..of() }, &[]),
+            (Query { conditions: where_("meta=text"), ..of() }, &["at 4"]),
+            (Query { conditions: where_("ts<2025-10-06T00:00:00Z"), ..of() }, &["before"]),
+        ] {
+            let told = format!("{}: {query:?}", place.display());
+            let answer = query.run();
+            assert_eq!(messages(&answer.lines), expect, "{told}");
+            assert_eq!((answer.reading.skipped, answer.reading.damages), (0, 0), "{told}");
+            let mut scanned = Vec::new();
+            let _ = query.scan(&mut |found| scanned.extend(found.line.msg));
+            assert!(query.limit.is_some() || scanned.len() == expect.len(), "{told}");
+        }
+    }
+}

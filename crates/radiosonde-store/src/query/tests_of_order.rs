@@ -181,7 +181,7 @@ fn what_is_no_line_is_told_once_wherever_that_is_noticed() {
     let ts = r#"{"ts":"2025-10-06T10:00:01.000000Z""#;
     let texts = [
         format!("{ts},\"evt\":\"log\",\"meta\":{{\"a\":nope}}}}"),
-        format!("{ts},\"evt\":\"log\",\"evt\":\"log\"}}"),
+        format!("{ts},\"evt\":\"log\",\"evt\":\"log\",\"id\":\"aaaaaaaa.1.1\"}}"),
         format!("{ts},\"evt\":\"lo"),
         "rubbish".to_owned(),
         r#"{"evt":"log"}"#.to_owned(),

@@ -13,23 +13,8 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
         return Err(wrong(0, format!("a condition has at most {TEXT_BYTES_MAX} bytes")));
     }
     let start = text.len() - text.trim_start().len();
-    let body = text.trim_end();
-    let asks = body.get(start..).filter(|body| body.ends_with('?') && !body.contains(OPERATORS));
-    let asks_not = body
-        .get(start..)
-        .and_then(|body| body.strip_prefix('!'))
-        .filter(|rest| rest.ends_with('?') && !rest.contains(OPERATORS));
-    if let Some(body) = asks_not.or(asks) {
-        let name = body.trim_end_matches('?').trim();
-        if name.is_empty() {
-            return Err(wrong(start, "a key is missing before `?`".to_owned()));
-        }
-        return Ok(Condition {
-            text: text.to_owned(),
-            key: key_of(name),
-            test: Test::Exists,
-            negated: asks_not.is_some(),
-        });
+    if let Some((key, negated)) = presence(text, start).map_err(|(at, told)| wrong(at, told))? {
+        return Ok(Condition { text: text.to_owned(), key, test: Test::Exists, negated });
     }
     let (key, end) = key_at(text, start).map_err(|(at, reason)| wrong(at, reason))?;
     let rest = &text[end..];
@@ -90,16 +75,47 @@ pub(super) fn key_of(name: &str) -> Key {
     }
 }
 
+/// The key of a condition that asks for a value, whatever it is, and whether it asks for none. `None` for one that
+/// asks something else.
+fn presence(text: &str, start: usize) -> Result<Option<(Key, bool)>, (usize, String)> {
+    let body = text.trim_end();
+    let Some(asked) = body.get(start..).and_then(|body| body.strip_suffix('?')) else {
+        return Ok(None);
+    };
+    let (asked, negated) = match asked.strip_prefix('!') {
+        Some(asked) => (asked.trim_start(), true),
+        None => (asked, false),
+    };
+    let at = body.len() - 1 - asked.len();
+    if asked.starts_with('"') {
+        let (key, end) = quoted_key(text, at)?;
+        let is_all = text[end..body.len() - 1].trim().is_empty();
+        return Ok(is_all.then_some((key, negated)));
+    }
+    if asked.contains(OPERATORS) {
+        return Ok(None);
+    }
+    match asked.trim_end() {
+        "" => Err((start, "a key is missing before `?`".to_owned())),
+        name if name.ends_with('?') => {
+            let at = at + name.len() - 1;
+            Err((at, "one `?` is enough; a key that ends with one stands in quotes".to_owned()))
+        }
+        name => Ok(Some((key_of(name), negated))),
+    }
+}
+
+/// Whether a key needs no quotes around it.
+pub(super) fn is_bare(name: &str) -> bool {
+    let is_parted = name.is_empty() || name.trim() != name || name.contains(OPERATORS);
+    !is_parted && !name.starts_with('"') && !name.ends_with('?')
+}
+
 /// The key of a condition, and where it ends.
 fn key_at(text: &str, start: usize) -> Result<(Key, usize), (usize, String)> {
     let rest = &text[start..];
     if rest.starts_with('"') {
-        let Some(end) = quoted(rest) else {
-            return Err((start, "the quote is not closed".to_owned()));
-        };
-        let name: String = serde_json::from_str(&rest[..end])
-            .map_err(|_| (start, "in quotes, a key is a text of JSON".to_owned()))?;
-        return Ok((key_of(&name), start + end));
+        return quoted_key(text, start);
     }
     let end = rest.find(OPERATORS).unwrap_or(rest.len());
     let name = rest[..end].trim_end();
@@ -107,6 +123,17 @@ fn key_at(text: &str, start: usize) -> Result<(Key, usize), (usize, String)> {
         return Err((start, "a key is missing".to_owned()));
     }
     Ok((key_of(name), start + name.len()))
+}
+
+/// A key in quotes that begins here, and where it ends.
+fn quoted_key(text: &str, start: usize) -> Result<(Key, usize), (usize, String)> {
+    let rest = &text[start..];
+    let Some(end) = quoted(rest) else {
+        return Err((start, "the quote is not closed".to_owned()));
+    };
+    let name: String = serde_json::from_str(&rest[..end])
+        .map_err(|_| (start, "in quotes, a key is a text of JSON".to_owned()))?;
+    Ok((key_of(&name), start + end))
 }
 
 /// Where a text of JSON ends that begins here.

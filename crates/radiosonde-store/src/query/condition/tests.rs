@@ -96,6 +96,11 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("=400", 0, "key is missing"),
         ("!=400", 0, "key is missing"),
         ("?", 0, "key is missing before `?`"),
+        ("status??", 6, "one `?` is enough"),
+        ("!status? ?", 7, "one `?` is enough"),
+        ("\"status\"??", 8, "operator is missing"),
+        ("!\"status?", 1, "quote is not closed"),
+        ("\"a\\x\"?", 0, "text of JSON"),
         ("status", 6, "operator is missing"),
         ("status 400", 6, "operator is missing"),
         ("\"status\" 400", 9, "operator is missing"),
@@ -158,6 +163,38 @@ fn what_is_no_condition_is_told_with_its_place() {
     // What would act on a terminal, or stand in other columns, is not repeated.
     let error = "\u{1b}[2J".parse::<Condition>().unwrap_err().to_string();
     assert!(!error.contains('\u{1b}') && !error.contains('^'), "{error}");
+}
+
+#[test]
+fn a_key_in_quotes_is_there_or_is_missing() {
+    let has = line(
+        r#"{"ts":"2025-10-06T13:43:10Z","status":500,"http.status":200,"a b":1,"x=y":2,"meta":{" q ":1,"so?":2,"say \"a\"":3}}"#,
+    );
+    let lacks = line(r#"{"ts":"2025-10-06T13:43:10Z","x":1}"#);
+    for key in [
+        r#""status""#,
+        r#""http.status""#,
+        r#""a b""#,
+        r#""x=y""#,
+        r#"" q ""#,
+        r#""so?""#,
+        r#""say \"a\"""#,
+        "a b",
+        "say \"a\"",
+    ] {
+        for (asked, of_has) in [("K?", true), (" K ? ", true), ("!K?", false), ("! K ?", false)] {
+            let asked = asked.replace('K', key);
+            let asked = condition(&asked);
+            assert_eq!((asked.matches(&has), asked.matches(&lacks)), (of_has, !of_has), "{asked}");
+            assert!(asked.needle().is_none_or(|needle| has.raw.contains(needle)), "{asked}");
+        }
+        // What it is written as means the same.
+        let is_there = condition(&format!("{key}!=x")).presence();
+        assert!(is_there.is_none(), "{key}");
+        let is_there = condition(&format!("{key}=7")).presence().unwrap();
+        let again = condition(&is_there.to_string());
+        assert_eq!((again.key(), again.matches(&has)), (is_there.key(), true), "{is_there}");
+    }
 }
 
 #[test]
@@ -319,6 +356,10 @@ fn the_bytes_a_condition_needs() {
         ("code=rate_limited", Some("rate_limited")),
         ("job_id=job-7", Some("job-7")),
         ("msg=two words", Some("two words")),
+        // Others call it `message`.
+        ("msg~=two words", None),
+        ("msg?", None),
+        ("msg=5", None),
         ("code=\"429\"", Some("429")),
         // A number and a quote are written in more than one way; their keys are not.
         ("status=429", Some("status")),
