@@ -13,6 +13,7 @@ use crate::commands::removed_in_all;
 use crate::levels::{self, LEVEL};
 use crate::narrowed;
 use crate::outcome::{NOTHING, USAGE, again, quoted, show, some};
+use crate::places;
 use crate::render::text::{many, shown};
 use crate::render::time::moment;
 
@@ -152,7 +153,7 @@ fn meant(key: &str) -> String {
 
 /// Whether the lines are where they were: standard input and pipes were read.
 pub(crate) fn can_be_read_again(dirs: &[PathBuf]) -> bool {
-    dirs.iter().all(|dir| dir.is_dir() || dir.is_file())
+    dirs.iter().all(|dir| places::can_be_read_again(dir))
 }
 
 /// That a file holds what another command reads.

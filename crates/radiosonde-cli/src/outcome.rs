@@ -29,6 +29,8 @@ pub(crate) const PARTIAL: u8 = 3;
 pub(crate) enum Stop {
     /// Nothing was found, with a word on what to do.
     Nothing(String),
+    /// There is no telemetry in any of the usual places.
+    Nowhere(String),
     /// Output cannot be written.
     Output(io::Error),
     /// The user asked for something that cannot be.
@@ -55,7 +57,7 @@ pub(crate) fn status(result: Result<u8, Stop>) -> u8 {
             eprintln!("radiosonde: cannot write the output: {error}");
             PARTIAL
         }
-        Err(Stop::Usage(message)) => {
+        Err(Stop::Nowhere(message) | Stop::Usage(message)) => {
             eprintln!("radiosonde: {message}");
             USAGE
         }

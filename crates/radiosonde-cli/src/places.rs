@@ -73,6 +73,27 @@ pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     Ok(places.found)
 }
 
+/// Whether what it names is where it was when it has been read: standard input and pipes are not.
+pub(crate) fn can_be_read_again(place: &Path) -> bool {
+    place.is_dir() || place.is_file()
+}
+
+/// Refuses what can be read once, where that is not enough: a second reading of a pipe finds nothing, or
+/// waits for ever. `why` says what reads more than once, as `trace` does.
+pub(crate) fn refuse_pipes(places: &[PathBuf], why: &str) -> Result<(), Stop> {
+    let is_pipe = |place: &&PathBuf| {
+        place.as_path() == Path::new(STDIN) || place.exists() && !can_be_read_again(place)
+    };
+    let Some(pipe) = places.iter().find(is_pipe) else { return Ok(()) };
+    let pipe = match pipe == Path::new(STDIN) {
+        true => "standard input".to_owned(),
+        false => show(pipe),
+    };
+    Err(Stop::Usage(format!(
+        "{why}, and {pipe} can be read once: keep it in a file, and name that with --dir"
+    )))
+}
+
 /// A directory, which must be there.
 pub(crate) fn existing(dir: PathBuf) -> Result<PathBuf, Stop> {
     if dir.is_dir() {

@@ -1,6 +1,6 @@
 //! From the command line to a query: which directories, which conditions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use radiosonde_store::Query;
 use radiosonde_store::location::{Location, Origin};
@@ -41,17 +41,6 @@ impl Select {
             true => directories(&[]),
             false => places::all(&self.dir, self.follow),
         }
-    }
-
-    /// Refuses standard input for a command that goes through the lines more than once.
-    pub(crate) fn refuse_stdin(&self, command: &str) -> Result<(), Stop> {
-        if self.dir.iter().any(|dir| dir == Path::new(places::STDIN)) {
-            return Err(Stop::Usage(format!(
-                "`{command}` reads its files several times, and standard input can be read once: \
-                 keep it in a file, and name that with --dir"
-            )));
-        }
-        Ok(())
     }
 
     /// The ids asked for, with the word for each, most telling first.
@@ -99,7 +88,7 @@ fn found() -> Result<Vec<PathBuf>, Stop> {
     let search = Location::search(&|name| std::env::var_os(name), &cwd);
     if search.found.is_empty() {
         let looked: Vec<_> = search.looked.iter().map(|path| show(path)).collect();
-        return Err(Stop::Nothing(format!(
+        return Err(Stop::Nowhere(format!(
             "no telemetry found: looked at {}; name its directory with --dir or RADIOSONDE_DIR",
             looked.join(" and ")
         )));

@@ -155,6 +155,14 @@ pub(crate) fn named_spans<'l>(lines: impl Iterator<Item = &'l Line>) -> HashSet<
     lines.flat_map(|line| [own_key(line), parent_key(line)]).flatten().collect()
 }
 
+/// How many spans `others` are of that `lines` have no line of.
+pub(crate) fn spans_beside<'l>(lines: &[Line], others: impl Iterator<Item = &'l Line>) -> usize {
+    let of_span = |line: &&Line| is_of_span(line);
+    let own: HashSet<Key> = lines.iter().filter(of_span).filter_map(own_key).collect();
+    let beside: HashSet<Key> = others.filter(of_span).filter_map(own_key).collect();
+    beside.difference(&own).count()
+}
+
 /// Those of `others` that lie below spans of `lines`, at whatever depth.
 pub(crate) fn spans_below<'l>(lines: &[Line], others: &'l [Line]) -> Vec<&'l Line> {
     let mut children: HashMap<Key, Vec<&Line>> = HashMap::new();

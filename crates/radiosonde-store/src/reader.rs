@@ -4,7 +4,7 @@
 //! is cut while it is read kills the process. Memory: one block of 256 KiB, growing to
 //! [`LINE_BYTES_MAX`] only where a line is that long. A longer line is passed over and told.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 #[cfg(feature = "sealed")]
 use std::io::{Seek, SeekFrom};
@@ -250,17 +250,25 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<(File, u64)> {
         options.custom_flags(flags.bits().cast_signed());
     }
     // The system's own word for a refused link ("too many levels") misleads, so the link is looked
-    // for first; where it appears in between, the open above still refuses it.
-    if path.symlink_metadata()?.is_symlink() {
+    // for first; where it appears in between, the open above still refuses it. A pipe that is opened and
+    // closed again has lost what somebody waited to write there.
+    let found = path.symlink_metadata()?;
+    if found.is_symlink() {
         return Err(refusal("is a symbolic link, which is not followed"));
     }
+    check_plain(&found)?;
     let file = options.open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        let what = if metadata.is_dir() { "is a directory" } else { "is not a plain file" };
-        return Err(refusal(what));
-    }
+    check_plain(&metadata)?;
     Ok((file, metadata.len()))
+}
+
+fn check_plain(metadata: &Metadata) -> io::Result<()> {
+    match metadata {
+        found if found.is_file() => Ok(()),
+        found if found.is_dir() => Err(refusal("is a directory")),
+        _ => Err(refusal("is not a plain file")),
+    }
 }
 
 pub(crate) fn refusal(what: &str) -> io::Error {

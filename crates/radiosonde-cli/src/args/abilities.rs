@@ -233,6 +233,9 @@ fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<Stri
             "the trace is given twice: one of them cannot be used with the other".to_owned(),
         );
     }
+    if name == "metrics" && is_typed("prometheus") {
+        return OF_LINES.iter().find_map(|option| of_lines(option, source(given, option)?));
+    }
     if is_typed("follow") && !abilities.follow {
         return Some(format!(
             "`{name}` does not go on with what is written later: leave out --follow, or use \
@@ -272,6 +275,34 @@ fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<Stri
     }
     None
 }
+
+/// Why an option that chooses among lines is refused where a server is asked, which has none.
+fn of_lines(option: &str, source: ValueSource) -> Option<String> {
+    let option = if option == "conditions" { "where" } else { option };
+    let given = match source {
+        ValueSource::CommandLine => format!("--{option}"),
+        ValueSource::EnvVariable => format!("RADIOSONDE_CLI_{}", option.to_uppercase()),
+        _ => return None,
+    };
+    Some(format!(
+        "--prometheus asks a server, and {given} chooses among lines in files: leave it out, and write \
+         the labels into the query, such as 'runs_total{{outcome=\"failure\"}}'"
+    ))
+}
+
+/// Options that choose among lines.
+const OF_LINES: [&str; 10] = [
+    "dir",
+    "job",
+    "trace",
+    "machine",
+    "worker",
+    "session",
+    "service",
+    "level",
+    "evt",
+    "conditions",
+];
 
 /// How the output of a command goes to a terminal.
 pub(crate) struct Manner {

@@ -17,13 +17,7 @@ pub(crate) struct MetricsArgs {
     ///
     /// Any server with the HTTP API of Prometheus will do. A counter that is asked for by its name is
     /// shown as its rate, a histogram by its quantiles.
-    #[arg(
-        long,
-        value_name = "URL",
-        requires = "names",
-        conflicts_with_all = ["dir", "job", "trace", "machine", "worker", "session", "service", "level", "evt"],
-        help_heading = "Where"
-    )]
+    #[arg(long, value_name = "URL", requires = "names", help_heading = "Where")]
     pub(crate) prometheus: Option<String>,
     /// Header to send with it, such as 'Authorization: Bearer …'; repeat for several
     ///

@@ -1,7 +1,7 @@
 //! The spans around a story that are not of it, in bounded memory: whatever their lines hold, only what
 //! is shown of them is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use radiosonde_store::names::Signal;
@@ -42,6 +42,20 @@ impl Around {
         if !around.has_too_many {
             run_of.extend(of_job);
         }
+        if !narrowing(select).is_empty() {
+            // What was left out of a trace is known once all of it is.
+            let traces = |lines: &[Line]| -> BTreeSet<String> {
+                lines.iter().filter_map(|line| line.trace_id.clone()).collect()
+            };
+            let of: Vec<BTreeSet<String>> = runs.iter().map(|lines| traces(lines)).collect();
+            if of.iter().map(BTreeSet::len).sum::<usize>() <= JOB_TRACES_MAX {
+                run_of.extend(
+                    (0..).zip(of).flat_map(|(run, traces)| {
+                        traces.into_iter().map(move |trace| (trace, run))
+                    }),
+                );
+            }
+        }
         // A query by trace alone has seen all there is, unless something else narrowed it.
         if run_of.is_empty() {
             return Ok(around);
@@ -70,6 +84,35 @@ impl Around {
         }
         Ok(around)
     }
+}
+
+/// The options that leave out something of what the ids ask for.
+pub(super) fn narrowing(select: &Select) -> Vec<&'static str> {
+    [
+        ("--since", select.time.since.is_some()),
+        ("--until", select.time.until.is_some()),
+        ("--where", !select.conditions.is_empty()),
+        ("--level", select.level.is_some()),
+        ("--evt", !select.evt.is_empty()),
+        ("--service", select.service.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(option, is_given)| is_given.then_some(option))
+    .collect()
+}
+
+/// How many spans of what the ids ask for are not among the lines and stand around them.
+pub(super) fn left_out(select: &Select, lines: &[Line], around: &[Line]) -> usize {
+    let is_of = |line: &&Line| {
+        let ids = [
+            (&select.job, &line.job_id),
+            (&select.session, &line.session_id),
+            (&select.worker, &line.worker_id),
+            (&select.machine, &line.machine_id),
+        ];
+        ids.iter().all(|(asked, id)| asked.is_none() || asked == id)
+    };
+    story::spans_beside(lines, around.iter().filter(is_of))
 }
 
 /// The newest of some lines, as many as there is room for.

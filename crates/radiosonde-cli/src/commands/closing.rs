@@ -10,6 +10,8 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Level, Line, Query};
 
+use crate::args::Select;
+use crate::commands::around;
 use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
@@ -106,6 +108,7 @@ pub(super) struct Closing {
     left_out: bool,
     has_missing: bool,
     has_lines_left: bool,
+    spans_left: u64,
 }
 
 impl Closing {
@@ -226,6 +229,32 @@ impl Closing {
         self.sayings.push(format!(
             "only the newest {lines} {are} here, and there are more{why}: -n for another number"
         ));
+    }
+
+    /// Of a story whose traces have spans that other options than ids left out. Whether there are any.
+    pub(super) fn spans_left(&mut self, select: &Select, lines: &[Line], around: &[Line]) -> bool {
+        let count = match around::narrowing(select).is_empty() {
+            true => 0,
+            false => around::left_out(select, lines, around),
+        };
+        self.spans_left += count as u64;
+        count > 0
+    }
+
+    /// By which options they were. Of a story that is too long that is not known.
+    pub(super) fn narrowed(&mut self, select: &Select) {
+        if self.spans_left > 0 && !self.has_lines_left {
+            let spans = many(self.spans_left, "span");
+            let (do_not, they) = match self.spans_left {
+                1 => ("does not", "it is left out, unless something else lies in it"),
+                _ => ("do not", "they are left out, but for those around others"),
+            };
+            let options = around::narrowing(select).join(" and ");
+            self.sayings.push(format!(
+                "{spans} of these traces {do_not} fit {options}: {they}, and where the time went is \
+                 not told"
+            ));
+        }
     }
 
     /// Of a story whose lines take too much memory.

@@ -37,8 +37,10 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
                 .to_owned(),
         ));
     }
-    select.refuse_stdin("correlate")?;
     let mut query = select.query(&[])?;
+    if !select.show.is_json() {
+        places::refuse_pipes(&query.dirs, "`correlate` reads its files several times")?;
+    }
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
     bound(select, &mut query);
@@ -138,6 +140,7 @@ pub(crate) fn print(
         let story = (lines, context);
         print_story((select, pick), place.as_deref(), story, screen, &mut closing, out)?;
     }
+    closing.narrowed(select);
     closing.missing_spans(&around.dirs);
     closing.print(screen, out)
 }
@@ -194,12 +197,14 @@ fn print_story(
     let mut totals = Totals::default();
     lines.iter().for_each(|line| totals.add(line));
     let summary = Summary::of(&lines);
+    // A path through half of it would say of time that it was waited, or of the span around.
+    let is_cut = closing.spans_left(select, &lines, &context) || closing.has_lines_left();
     // Without lines there is nothing to print; callers have looked.
     let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
     closing.link(&mut story);
     let corrections = Corrections::of(&story);
     closing.clocks_apart(corrections.apart());
-    let path = CriticalPath::of(&story, &corrections).filter(|_| !closing.has_lines_left());
+    let path = CriticalPath::of(&story, &corrections).filter(|_| !is_cut);
     let places = Places::of(&story).filter(|_| screen.width >= PLACES_WIDTH_MIN);
     let verdict = Verdict::of(select, &story, path.as_ref(), places.as_ref());
     if !pick.all {

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::names::Signal;
@@ -17,6 +16,7 @@ use crate::args::{Pick, Select};
 use crate::commands::correlate::{TRACE_DIGITS, no_such_run};
 use crate::commands::{print_stored, trace, unfiled};
 use crate::outcome::{Stop, conclude};
+use crate::places;
 use crate::render::text::shown;
 use crate::runs::Times;
 
@@ -30,7 +30,8 @@ pub(super) fn run(
     let is_certain = query.traces.iter().all(|trace| trace.len() == TRACE_DIGITS);
     let mut before = None;
     if pick.run.is_some() || !is_certain {
-        refuse_pipes(&query.dirs)?;
+        let why = "the files are read twice to tell runs or traces apart";
+        places::refuse_pipes(&query.dirs, why)?;
         let first = First::of(&query, pick.run.is_some(), is_certain);
         let found = first.traces.iter().map(String::as_str);
         trace::one_trace(&query, found)?;
@@ -108,18 +109,6 @@ fn narrow(query: &mut Query, run: &RangeInclusive<Timestamp>) {
         (Some(until), Some(behind)) => Some(until.min(behind)),
         (until, behind) => until.or(behind),
     };
-}
-
-/// Refuses what can be gone through once.
-fn refuse_pipes(dirs: &[PathBuf]) -> Result<(), Stop> {
-    match dirs.iter().find(|dir| dir.exists() && !dir.is_dir() && !dir.is_file()) {
-        None => Ok(()),
-        Some(pipe) => Err(Stop::Usage(format!(
-            "the files are read twice to tell runs or traces apart, and {} can be read once: keep it \
-             in a file, and name that with --dir",
-            crate::outcome::show(pipe)
-        ))),
-    }
 }
 
 fn too_many(select: &Select) -> String {

@@ -11,6 +11,7 @@ use crate::commands::closing::Below;
 use crate::commands::{correlate, unfiled};
 use crate::narrowed;
 use crate::outcome::{Stop, conclude_with};
+use crate::places;
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut select = args.select.clone();
@@ -23,12 +24,13 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
                 .to_owned(),
         ));
     }
-    select.refuse_stdin("trace")?;
     // The level is about the events; a span belongs to the tree whatever its level.
     let mut spans = select.query(&[Signal::Spans])?;
     spans.level = None;
     let mut events = select.query(&[Signal::Events])?;
     events.level = select.level.or(Some(Level::Warning));
+    places::refuse_pipes(&spans.dirs, "`trace` reads its files several times")?;
+    select.level = None;
     correlate::bound(&select, &mut spans);
     correlate::bound(&select, &mut events);
     let mut answer = spans.run();

@@ -9,12 +9,14 @@ use radiosonde_store::{Level, Line};
 use crate::args::Select;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
-use crate::render::color;
+use crate::render::color::{self, Paint};
+use crate::render::fields;
+use crate::render::line::field;
 use crate::render::places::Places;
-use crate::render::text::{many, shown};
+use crate::render::text::{self, many, shown};
 use crate::render::time::{clock, duration};
 use crate::render::waterfall::CRITICAL;
-use crate::story::{CriticalPath, Share, Story, What};
+use crate::story::{CriticalPath, INTERRUPTED, Share, Span, Story, What};
 
 /// The lines of it, each with its word.
 #[derive(Debug, Default)]
@@ -175,38 +177,50 @@ struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// The first span that failed or was interrupted; where none did, the first line that is an error. A
-    /// failure is passed on outwards, so that the first to end is the one it began in.
+    /// The first of all that is an error: spans that failed or were interrupted, and lines. A failure is
+    /// passed on outwards, so that the first span to end is the one it began in; a line that says of the
+    /// span around it what that says itself is the same error.
     fn first(story: &'a Story) -> Option<Self> {
-        let mut spans: Vec<Self> = Vec::new();
-        let mut lines: Vec<Self> = Vec::new();
-        for node in &story.nodes {
+        let mut found: Vec<Self> = Vec::new();
+        // Of each span above a row that failed, how deep it stands and what it says of that.
+        let mut around: Vec<(usize, &str)> = Vec::new();
+        for row in story.rows() {
+            let node = &story.nodes[row.node];
+            while around.last().is_some_and(|(depth, _)| *depth >= row.depth) {
+                let _ = around.pop();
+            }
             match &node.what {
                 What::Span(span) if !span.context && (span.failed || span.interrupted) => {
-                    let open = SignedDuration::from_micros(
-                        i64::try_from(span.duration_us).unwrap_or(i64::MAX),
-                    );
-                    let at = node.at.checked_add(open).unwrap_or(node.at);
-                    let message = match (&span.status_message, span.interrupted) {
-                        (_, true) => ": open when its process died".to_owned(),
-                        (Some(message), _) => format!(": {}", shown(message)),
-                        (None, _) => String::new(),
-                    };
-                    let what = format!("{}{message}", shown(&span.name));
-                    spans.push(Self { line: &span.line, at, what, count: 0 });
+                    around.extend(span.status_message.as_deref().map(|cause| (row.depth, cause)));
+                    found.push(Self::of_span(span, node.at));
                 }
-                What::Line(line) if line.level >= Some(Level::Error) && !line.is_metric() => {
-                    let what = line.msg.as_deref().filter(|msg| !msg.is_empty());
-                    let what = shown(what.unwrap_or(&line.evt));
-                    lines.push(Self { line, at: line.ts, what, count: 0 });
+                What::Line(line) if is_error(line) => {
+                    let is_told = |(_, cause): &(usize, &str)| says(line, cause);
+                    if !around.iter().rev().take(AROUND_MAX).any(is_told) {
+                        found.push(Self { line, at: line.ts, what: words(line), count: 0 });
+                    }
                 }
                 _ => {}
             }
         }
-        let found = if spans.is_empty() { lines } else { spans };
         let count = found.len() as u64;
         let first = found.into_iter().min_by_key(|failure| failure.at)?;
         Some(Self { count, ..first })
+    }
+
+    fn of_span(span: &'a Span, began: Timestamp) -> Self {
+        let open = SignedDuration::from_micros(i64::try_from(span.duration_us).unwrap_or(i64::MAX));
+        let message = match (&span.status_message, span.interrupted) {
+            (_, true) => ": open when its process died".to_owned(),
+            (Some(message), _) => format!(": {}", shown(message)),
+            (None, _) => String::new(),
+        };
+        Self {
+            line: &span.line,
+            at: began.checked_add(open).unwrap_or(began),
+            what: format!("{}{message}", shown(&span.name)),
+            count: 0,
+        }
     }
 
     /// `12:53:53.071 in render on machine-worker-2: render: the scene has no camera; 5 more errors`
@@ -235,6 +249,52 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// Whether a line is an error of its own. That a span was interrupted is none where the span did end.
+fn is_error(line: &Line) -> bool {
+    line.level >= Some(Level::Error) && !line.is_metric() && line.evt != INTERRUPTED
+}
+
+/// What a line tells, as its row does: its message, or else its name and its fields, with the one first
+/// that says what is wrong.
+fn words(line: &Line) -> String {
+    if let Some(msg) = line.msg.as_deref().filter(|msg| !msg.is_empty()) {
+        return shown(msg);
+    }
+    let plain = Paint { on: false };
+    let beside = line.beside();
+    let wrong = WRONG.iter().find_map(|key| {
+        let value = line.meta.value(key).or_else(|| beside.value(key))?;
+        Some(field(key, &text::value(value), plain))
+    });
+    let wrong = wrong.unwrap_or_default();
+    let fields = fields::of(line, plain).replacen(&wrong, "", 1);
+    let name = if line.is_plain() { String::new() } else { shown(&line.evt) };
+    text::fit(format!("{name}{wrong}{fields}").trim_start(), TEXT_COLUMNS).into_owned()
+}
+
+/// Whether a line says, whatever else it does, why the span around it failed.
+fn says(line: &Line, cause: &str) -> bool {
+    let is_end = |side: Option<char>| !side.is_some_and(char::is_alphanumeric);
+    let within = |text: &str, part: &str| {
+        !part.is_empty()
+            && text.match_indices(part).any(|(at, _)| {
+                is_end(text[..at].chars().next_back())
+                    && is_end(text[at + part.len()..].chars().next())
+            })
+    };
+    let msg = line.msg.as_deref().unwrap_or_default();
+    let beside = line.beside();
+    let of_fields =
+        || line.meta.iter().chain(beside.iter()).filter_map(|(_, value)| value.as_str());
+    within(msg, cause) || within(cause, msg) || of_fields().any(|value| within(value, cause))
+}
+
+/// Fields that say what is wrong, the most telling first.
+const WRONG: [&str; 5] = ["error", "err", "exception", "reason", "message"];
+/// Columns of a text that is put together from fields.
+const TEXT_COLUMNS: usize = 160;
+/// Spans around a line that are asked whether they failed of the same.
+const AROUND_MAX: usize = 32;
 /// Events that are no step of what happened: heartbeats.
 const NO_STEPS: [&str; 2] = ["machine.status", "worker.status"];
 /// The word before a command.

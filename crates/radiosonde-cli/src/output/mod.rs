@@ -7,6 +7,7 @@ mod table;
 use std::io::Write;
 
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 use radiosonde_store::query::condition::value_of;
@@ -15,7 +16,6 @@ use crate::args::{Output, Select};
 use crate::outcome::Stop;
 use crate::render::line::{Ids, full};
 use crate::render::text::shown;
-use crate::render::time::day;
 use crate::render::{Screen, is_terminal};
 use crate::zone;
 
@@ -32,7 +32,7 @@ pub(crate) struct Lines<'a> {
 
 enum Shape {
     Csv(Csv),
-    Pretty { screen: Screen, ids: Ids, day: Option<Date> },
+    Pretty { screen: Screen, ids: Ids, day: Option<(Date, Offset)> },
     Stored { is_terminal: bool },
     Table(table::Table),
 }
@@ -65,15 +65,18 @@ impl<'a> Lines<'a> {
         Self { out, shape, unseen }
     }
 
-    /// Prints a line; for people, before the first of each day its date.
+    /// Prints a line; for people, before the first of each day its date, and the name of the zone where it
+    /// is another from then on.
     pub(crate) fn print(&mut self, line: &Line) -> Result<(), Stop> {
         self.unseen.retain(|key| value_of(line, key).is_none());
         match &mut self.shape {
             Shape::Csv(csv) => csv.line(line, self.out),
             Shape::Pretty { screen, ids, day: before } => {
-                let today = day(line.ts);
+                let at = zone::of(line.ts);
+                let today = (at.date(), at.offset());
+                // Where the clocks are changed, an hour comes twice.
                 if before.replace(today) != Some(today) {
-                    let heading = format!("── {today} ({}) ──", zone::name(line.ts));
+                    let heading = format!("── {} ({}) ──", today.0, zone::name(line.ts));
                     writeln!(self.out, "{}", screen.paint.dim(&heading))?;
                 }
                 writeln!(self.out, "{}", full(line, *ids, screen.paint))?;

@@ -24,7 +24,8 @@ pub(crate) struct Narrow {
 pub(crate) enum Behind {
     /// Has the room it needs, as others have.
     Stays,
-    /// The last one. Has what names leave it, and ends at the edge.
+    /// The last one. Has what names leave it, and ends at the edge; where there is no room for all, what
+    /// stands behind a semicolon is on a line of its own.
     Ends,
     /// The last one. Follows the end of each name, which goes on below its beginning instead of being
     /// cut, or stands below it, and ends at the edge.
@@ -90,6 +91,12 @@ pub(crate) fn table_giving_way<const N: usize>(
         for row in rows.iter_mut().skip(1) {
             row[gives] = fit_middle(&row[gives], room).into_owned();
         }
+        if behind == Behind::Ends {
+            let before = (0..=gives).filter(|column| !left_out.contains(column));
+            let indent: usize = before.map(|column| width(&rows, column) + BETWEEN).sum();
+            let room = edge.saturating_sub(indent);
+            rows = rows.into_iter().flat_map(|row| parted(row, gives + 1, room)).collect();
+        }
     }
     let fit = &mut |row: &str| Ok(writeln!(out, "{}", screen.fit(row, 0))?);
     each_row(&rows, right, &left_out, fit)?;
@@ -104,6 +111,24 @@ fn has_room<const N: usize>(rows: &[[String; N]], left_out: &[usize], edge: usiz
         Ok(())
     });
     has_room
+}
+
+/// A row, of which what stands behind a semicolon of its last column is below it where both have no room.
+fn parted<const N: usize>(row: [String; N], last: usize, room: usize) -> Vec<[String; N]> {
+    let parts = row.get(last).filter(|cell| columns(cell) > room);
+    let parts: Vec<String> =
+        parts.into_iter().flat_map(|cell| cell.split("; ")).map(str::to_owned).collect();
+    let mut parts = parts.into_iter();
+    let mut rows = vec![row];
+    if let Some(first) = parts.next() {
+        rows[0][last] = first;
+    }
+    rows.extend(parts.map(|part| {
+        let mut below = [const { String::new() }; N];
+        below[last] = part;
+        below
+    }));
+    rows
 }
 
 /// Rows whose names go on below their beginnings, with the last column behind their ends.

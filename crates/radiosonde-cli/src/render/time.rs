@@ -25,12 +25,16 @@ pub(crate) fn moment(ts: Timestamp) -> String {
 }
 
 /// `2025-10-06 11:50:02.113 UTC` for one moment, else
-/// `2025-10-06 11:50:02.113 to 11:50:04.000 UTC (1.89 s)`; both dates where they differ.
+/// `2025-10-06 11:50:02.113 to 11:50:04.000 UTC (1.89 s)`; both dates where they differ, and both zones.
 pub(crate) fn range(from: Timestamp, to: Timestamp) -> String {
     if from == to {
         return moment(from);
     }
-    let mut text = format!("{} {} to ", day(from), clock(from));
+    let mut text = format!("{} {} ", day(from), clock(from));
+    if zone::of(from).offset() != zone::of(to).offset() {
+        let _ = write!(text, "{} ", zone::name(from));
+    }
+    text.push_str("to ");
     if day(from) != day(to) {
         let _ = write!(text, "{} ", day(to));
     }

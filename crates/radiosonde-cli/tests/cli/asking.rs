@@ -205,6 +205,8 @@ fn times_are_those_of_the_local_zone_where_that_is_asked_for() {
             "── 2025-1",
             "00:01:00.000",
             "02:30:00.000",
+            // Its hour comes twice: what follows is of the other zone.
+            "── 2025-1",
             "02:30:00.000",
             "── 2025-1",
             "00:30:00.000",
@@ -213,7 +215,21 @@ fn times_are_those_of_the_local_zone_where_that_is_asked_for() {
         "{}",
         ran.out
     );
-    let _ = ran.prints(&["── 2025-10-26 (CEST) ──", "── 2025-10-27 (CET) ──"]);
+    let _ = ran.prints(&[
+        "── 2025-10-26 (CEST) ──",
+        "── 2025-10-26 (CET) ──",
+        "── 2025-10-27 (CET) ──",
+    ]);
+    // Of a span both zones are named where they differ.
+    let half = "--local --since 2025-10-26T00:00Z --until 2025-10-26T02:00Z";
+    let _ = of(&format!("top {half}"))
+        .exits(0)
+        .prints(&["2025-10-26 02:30:00.000 CEST to 02:30:00.000 CET (1h 00m)"]);
+    let each = "lines from 2025-10-26 02:30 CEST to 2025-10-26 02:35 CET, 5m 00s each";
+    let _ = of(&format!("stats {half}")).exits(0).prints(&[each]);
+    let _ = of("top --local --since 2025-10-26T01:00Z")
+        .exits(0)
+        .prints(&["2025-10-26 02:30:00.000 to 2025-10-27 00:30:00.000 CET (22h 00m)"]);
     for (args, expect) in [
         ("logs -o json --local --until 2025-10-25", "before midnight"),
         ("logs -o json --local --since 2025-10-27", "next day"),

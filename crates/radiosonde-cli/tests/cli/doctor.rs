@@ -35,6 +35,26 @@ fn what_is_well_and_what_is_not_is_told_with_the_fix() {
 }
 
 #[test]
+fn a_directory_of_others_is_told_and_its_mode_is_theirs() {
+    let parent = tempfile::tempdir().unwrap();
+    let others = parent.path().join("etc");
+    let own = others.join("shop");
+    std::fs::create_dir_all(&own).unwrap();
+    let of = |dir: &std::path::Path, mode: u32| {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)).unwrap();
+        doctor(&["--offline", "--dir", dir.to_str().unwrap()], &[]).exits(0)
+    };
+    let no_telemetry = "holds other files, and no telemetry";
+    for mode in [0o755, 0o700] {
+        let _ = of(&others, mode).prints(&["warn  directory", no_telemetry]).omits(&["chmod"]);
+    }
+    // An empty one is that of a program which has not begun, and so is one that has.
+    let _ = of(&own, 0o755).prints(&["fix: chmod 700"]).omits(&[no_telemetry]);
+    std::fs::write(own.join("events-2025-10-06.jsonl"), "").unwrap();
+    let _ = of(&own, 0o755).prints(&["fix: chmod 700"]).omits(&[no_telemetry]);
+}
+
+#[test]
 fn programs_read_a_line_for_each_finding() {
     let directory = tempfile::tempdir().unwrap();
     let dir = directory.path().to_str().unwrap();

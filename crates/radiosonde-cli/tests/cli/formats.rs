@@ -124,6 +124,50 @@ fn standard_input_is_read_once_in_any_form() {
     }
 }
 
+/// A pipe with a name, of which somebody writes the text once, as soon as it is read.
+#[cfg(unix)]
+fn pipe(dir: &Dir, text: &str) -> std::path::PathBuf {
+    let path = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let (to, text) = (path.clone(), text.to_owned());
+    // Where nobody reads it, it waits until the test ends.
+    let _writer = std::thread::spawn(move || fs::write(to, text));
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once_and_refused_where_that_is_not_enough() {
+    let (_, text) = story();
+    let of = |args: &str, text: &str| {
+        let dir = Dir::empty();
+        let path = pipe(&dir, text);
+        let args = format!("{args} --dir {}", path.display());
+        run(command(&args.split(' ').collect::<Vec<_>>()))
+    };
+    // A second reading would find nothing, or wait for ever.
+    let twice = ["trace --job job-7", "trace --job job-7 -o json", "correlate --job job-7"];
+    for args in twice {
+        let ran = of(args, &text).exits(2);
+        assert_eq!(ran.out, "", "{args}");
+        let _ = ran.tells(&["several times", "pipe can be read once: keep it in a file"]);
+    }
+    let change = r#"{"ts":"2025-10-06T11:50:00Z","evt":"metric","meta":{"kind":"delta","name":"n_total","type":"counter","value":1}}
+"#;
+    let _ = of("metrics", change).exits(2).tells(&["pipe can be read once"]);
+    let snapshot = change.replace("delta", "snapshot");
+    let _ = of("metrics --where name=n_total", &snapshot).exits(2).tells(&["can be read once"]);
+    // Once is enough.
+    let _ = of("metrics", &snapshot).exits(0).prints(&["n_total"]);
+    let stored = of("correlate --job job-7 -o json", &text).exits(0);
+    assert_eq!(stored.out.lines().count(), 3, "{}", stored.out);
+    let _ = of("logs --level error", &text).exits(0).prints(&["gave up"]);
+    for args in ["logs --level critical", "logs --where level>=critical", "logs --where nope=1"] {
+        let _ = of(args, &text).exits(1).tells(&["nothing found in 1 file"]);
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_named_with_its_place_and_the_rest_is_found() {
     let (story, text) = story();

@@ -85,7 +85,8 @@ fn a_counter_is_asked_for_its_rate_and_a_histogram_for_its_quantiles() {
     let (url, asked) = stub(http("200 OK", "", &matrix("")));
     let _ = ask(&url, &["runs_total"]).exits(1).tells(&["has nothing for runs_total"]);
     let rate = asked.recv_timeout(PATIENCE).unwrap();
-    assert!(rate.contains("query=rate") && rate.contains("runs_total%5B"), "{rate}");
+    // Two scrapes at least, where they are a minute apart: a rate has need of two.
+    assert!(rate.contains("query=rate") && rate.contains("runs_total%5B240s"), "{rate}");
     let _ = ask(&url, &["wait_seconds"]).exits(1);
     let [own, quantile] = [0, 1].map(|_| asked.recv_timeout(PATIENCE).unwrap());
     assert!(own.contains("query=wait_seconds&"), "{own}");
@@ -155,6 +156,15 @@ fn what_cannot_be_asked_is_told_before_it_is() {
     ] {
         let ran = ask(url, args).exits(2);
         assert!(!ran.err.contains("geheim") || args.contains(&"geheim"), "{}", ran.err);
+    }
+    // What chooses among lines is not passed over, whoever has said it.
+    let of_labels = "write the labels into the query";
+    let ran = ask("http://x", &["up", "--where", "job=y"]).exits(2);
+    let _ = ran.tells(&["--where chooses among lines", of_labels]);
+    for (variable, value) in [("RADIOSONDE_CLI_WHERE", "job=y"), ("RADIOSONDE_CLI_JOB", "j")] {
+        let mut command = command(&["metrics", "--prometheus", "http://x", "up"]);
+        let _ = command.env(variable, value);
+        let _ = run(command).exits(2).tells(&[variable, of_labels]);
     }
     // A server of plain HTTP at an address that says https.
     let (url, _asked) = stub(http("200 OK", "", "{}"));

@@ -30,6 +30,61 @@ fn a_table_has_the_columns_that_were_asked_for_below_each_other() {
     assert_eq!(dir.run("logs -o table --evt nobody").exits(1).out, "");
 }
 
+/// Lines of others in every column, the last of which is longer than those by which widths are found.
+fn wide() -> Dir {
+    let dir = Dir::empty();
+    let line = |nth: u32, level: &str, evt: &str, job: &str| {
+        format!(
+            r#"{{"ts":"2025-10-06T11:50:00.{nth:03}Z","level":"{level}","evt":"{evt}","source":"job_platform::render","msg":"attempt {nth} failed for good","job_id":"{job}","trace_id":"{nth:032x}","worker_id":"worker-{nth}","meta":{{"status":503,"why":"the scene has no camera"}}}}"#
+        )
+    };
+    let mut all: Vec<_> = (0..520).map(|nth| line(nth, "info", "a", "j1")).collect();
+    all.push(line(900, "critical", "payment.failed.for.good", "job-000000001234"));
+    dir.write("events-2025-10-06.jsonl", lines(&all));
+    dir
+}
+
+#[test]
+fn what_comes_late_in_a_table_is_whole_where_there_is_no_terminal() {
+    let ran = wide().run("logs -o table").exits(0);
+    let last = ran.out.lines().last().unwrap();
+    for cell in ["critical", "payment.failed.for.good", "job-000000001234", "for good"] {
+        assert!(last.contains(cell), "{last}");
+    }
+    assert_eq!(ran.err, "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn columns_of_a_table_give_way_to_what_is_told() {
+    let dir = wide();
+    let of = |args: &str, columns: u16| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.arg("--dir").arg(dir.path());
+        crate::terminal::run_all(command, columns)
+    };
+    for (columns, left_out) in [
+        (100, "without source, worker_id, for which"),
+        (80, "without source, worker_id, trace_id, job_id, for which"),
+        (60, "without source, worker_id, trace_id, job_id, evt, for which"),
+    ] {
+        let text = of("logs -o table -P -n 20", columns);
+        assert!(text.contains("attempt 519 failed"), "{columns}:\n{text}");
+        assert!(text.contains("critical"), "{columns}:\n{text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(left_out) && text.contains("-o csv has all"), "{columns}:\n{text}");
+    }
+    // What was asked for stays.
+    let text = of("logs -o table -P -n 20 --field ts,level,msg,status,why", 80);
+    assert!(text.contains("  attempt 519 failed for…  503     the scene h…\n"), "{text}");
+    assert!(!text.contains("without"), "{text}");
+    let text = of("logs -o table -P -n 20 --field ts,level,msg", 200);
+    assert!(
+        text.contains("attempt 519 failed for good") && !text.contains("radiosonde:"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_level_that_nobody_knows_is_shown_as_it_is_written() {
     let dir = Dir::empty();

@@ -105,6 +105,72 @@ fn what_happened_where_the_time_went_and_what_failed_stand_above_the_tree() {
     assert!(json.out.lines().all(|line| line.starts_with('{')), "{}", json.out);
 }
 
+/// A line of the span 3 of a [`call`], of the service `shop` on `web-1`.
+fn said(ms: u64, level: &str, rest: &str) -> String {
+    format!(
+        r#"{{"ts":"2025-10-06T11:50:00.{ms:03}Z","level":"{level}",{rest},"service":"shop","machine_id":"web-1","trace_id":"{TRACE}","span_id":"0000000000000003","job_id":"j"}}"#
+    )
+}
+
+#[test]
+fn the_first_error_is_the_first_of_spans_and_lines() {
+    let failed = r#","status":"error","status_message":"mail server says no""#;
+    let spans = [
+        told(1, 0, "order", "shop/web-1", (0, 1_000), ""),
+        told(3, 1, "write", "shop/web-1", (10, 200), ""),
+        told(4, 1, "notify", "shop/web-1", (300, 900), failed),
+    ];
+    let fatal = r#""evt":"log","msg":"disk full: no result""#;
+    let gave_up = said(130, "error", r#""evt":"log","msg":"retry failed""#);
+    // What a span says of its failing, its lines say before it: each is told once.
+    let same = r#""evt":"log","msg":"gave up","meta":{"error":"mail server says no, 451"}"#;
+    let same = said(850, "error", same).replace("0000000000000003", "0000000000000004");
+    let of = |events: &[String]| {
+        let dir = Dir::empty();
+        dir.write("spans-2025-10-06.jsonl", lines(&spans));
+        dir.write("events-2025-10-06.jsonl", lines(events));
+        (dir.run("correlate --job j").exits(0).out, dir.run("trace 0e").exits(0).out)
+    };
+    let notify = "11:50:00.900 in shop on web-1: notify: mail server says no";
+    let disk_full = "11:50:00.120 in shop on web-1: disk full: no result; 2 more errors after it";
+    for (events, expect) in [
+        (vec![said(120, "critical", fatal), gave_up.clone(), same.clone()], disk_full),
+        (vec![same.clone()], notify),
+        (vec![], notify),
+    ] {
+        let (correlated, traced) = of(&events);
+        for out in [correlated, traced] {
+            assert!(out.contains(&format!("\nerror   {expect}\n")), "{expect} in\n{out}");
+        }
+    }
+    // A part of a word is not the same.
+    let other = said(850, "error", r#""evt":"log","msg":"mail server says nothing""#);
+    let other = other.replace("0000000000000003", "0000000000000004");
+    assert!(of(&[other]).0.contains("web-1: mail server says nothing; 1 more error after it\n"));
+}
+
+#[test]
+fn an_error_without_a_message_is_told_by_its_fields() {
+    for (rest, expect) in [
+        (r#""evt":"log","msg":"gave up","meta":{"attempts":4}"#, "gave up"),
+        (r#""evt":"log","meta":{"a":1,"error":"out of memory"}"#, r#"error="out of memory"  a=1"#),
+        (r#""status":503,"err":"timed out""#, r#"err="timed out"  status=503"#),
+        (r#""evt":"job.failed","meta":{"attempts":4}"#, "job.failed  attempts=4"),
+        (r#""evt":"job.failed""#, "job.failed"),
+    ] {
+        let dir = Dir::empty();
+        dir.write("events-2025-10-06.jsonl", lines(&[said(120, "error", rest)]));
+        let told = format!("error   11:50:00.120 in shop on web-1: {expect}\n");
+        let _ = dir.run("correlate --job j").exits(0).prints(&[&told]);
+    }
+    let dir = Dir::empty();
+    let long = format!(r#""evt":"log","meta":{{"error":"{}"}}"#, "x".repeat(5_000));
+    dir.write("events-2025-10-06.jsonl", lines(&[said(120, "error", &long)]));
+    let ran = dir.run("correlate --job j").exits(0);
+    let told = ran.out.lines().find(|line| line.starts_with("error ")).unwrap();
+    assert!(told.len() < 250 && told.ends_with('…'), "{told}");
+}
+
 #[test]
 fn what_nobody_waited_for_is_not_marked() {
     let spans = [
@@ -120,6 +186,41 @@ fn what_nobody_waited_for_is_not_marked() {
     assert_eq!([marked("root"), marked("short"), marked("long")], [true, false, true]);
     let alone = of(&spans[..1], "trace 0e").exits(0);
     let _ = alone.omits(&["◆", "critical"]);
+}
+
+#[test]
+fn what_options_leave_out_of_a_story_is_told_and_no_path_is_drawn_through_the_rest() {
+    let spans = [
+        told(1, 0, "order", "shop/web-1", (0, 1_000), ""),
+        told(2, 1, "fetch", "shop/web-1", (0, 400), ""),
+        told(3, 1, "write", "shop/web-1", (400, 900), ""),
+        told(4, 3, "sync", "shop/web-1", (500, 880), ""),
+    ];
+    let begin = "2025-10-06T11:50:00";
+    for (options, expect) in [
+        (format!("--since {begin}.500Z"), "1 span of these traces does not fit --since: it is"),
+        (format!("--until {begin}.950Z"), "1 span of these traces does not fit --until: it is"),
+        (
+            format!("--since {begin}.500Z --until {begin}.950Z"),
+            "2 spans of these traces do not fit --since and --until: they are left out",
+        ),
+        ("--where name=sync".to_owned(), "3 spans of these traces do not fit --where: they"),
+        ("--level error --where name=sync".to_owned(), ""),
+    ] {
+        for command in ["trace --job j", "trace 0e", "correlate --job j"] {
+            let ran = of(&spans, &format!("{command} {options}"));
+            if expect.is_empty() {
+                let _ = ran.omits(&["--level and"]);
+                continue;
+            }
+            let _ = ran.exits(0).prints(&[expect]).omits(&["critical path"]);
+        }
+    }
+    // Where all of it fits there is nothing to say.
+    for options in [format!("--since {begin}Z"), "--where name?".to_owned(), String::new()] {
+        let ran = of(&spans, format!("trace 0e {options}").trim()).exits(0);
+        let _ = ran.prints(&["critical path ◆: "]).omits(&["fit --"]);
+    }
 }
 
 #[test]

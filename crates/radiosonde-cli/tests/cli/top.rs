@@ -56,6 +56,31 @@ fn one_screen_shows_all_four() {
 }
 
 #[test]
+fn the_rate_of_a_call_site_is_of_the_time_of_its_lines() {
+    let first: jiff::Timestamp = "2025-10-06T10:00:05Z".parse().unwrap();
+    for (lines_of, ms, options, expect) in [
+        (1_201, 100, "", 10.0),
+        (121, 1_000, "", 1.0),
+        (3_661, 1_000, "", 1.0),
+        (2, 30_000, "", 2.0 / 30.0),
+        (1, 0, "", 1.0),
+        // Of a time that was asked for, it is of all of that.
+        (121, 1_000, " --since 2025-10-06T10:00Z --until 2025-10-06T10:10Z", 121.0 / 600.0),
+    ] {
+        let line = |nth: i64| {
+            let at = first.checked_add(jiff::SignedDuration::from_millis(nth * ms)).unwrap();
+            event(nth as u32, "", "info", "tick", "", &[], "{}")
+                .replace("2025-10-06T11:50:Z", &at.to_string())
+        };
+        let dir = Dir::empty();
+        dir.write("events-2025-10-06.jsonl", lines(&(0..lines_of).map(line).collect::<Vec<_>>()));
+        let found = rows(&dir, &format!("--by callsites{options}"));
+        let per_second = found[0]["per_second"].as_f64().unwrap();
+        assert!((per_second / expect - 1.0).abs() < 0.01, "{lines_of} in {ms} ms: {per_second}");
+    }
+}
+
+#[test]
 fn a_call_site_is_one_whatever_its_numbers_and_ties_go_by_name() {
     let dir = Dir::empty();
     let mut all = Vec::new();
@@ -200,6 +225,13 @@ fn a_label_that_explodes_is_named_with_what_was_refused() {
         .exits(0)
         .prints(&["user 100000 values (u-0, u-1, u-2, …)", "12 refused or folded: series_cap"])
         .omits(&["\u{1b}", "outcome"]);
+    #[cfg(target_os = "linux")]
+    for columns in [60, 80, 200] {
+        let text = on_terminal(&dir, "top --by labels", columns);
+        // Which label, before its values take the room.
+        assert!(text.contains("  user 100000 values (u-0,"), "{text}");
+        assert!(columns < 80 || text.contains("12 refused or folded: series_cap\n"), "{text}");
+    }
 }
 
 #[test]
@@ -488,9 +520,12 @@ fn a_narrow_terminal_shows_the_names_of_metrics() {
     for columns in [80, 100] {
         let text = on_terminal(&dir, "top --by labels", columns);
         for name in names {
-            let row = text.lines().find(|row| row.contains(&format!(" {name}  ")));
-            assert!(row.is_some_and(|row| row.contains("  12 refused ")), "no {name} in:\n{text}");
+            let mut rows = text.lines().skip_while(|row| !row.contains(&format!(" {name}  ")));
+            let row = rows.next();
+            assert!(row.is_some_and(|row| row.contains("  environment ")), "no {name} in:\n{text}");
             assert!(row.is_some_and(|row| row.ends_with('…')), "{text}");
+            // Below its beginning, as there is no room behind it.
+            assert!(rows.next().is_some_and(|row| row.contains("  12 refused ")), "{text}");
         }
     }
 }

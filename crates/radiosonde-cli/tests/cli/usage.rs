@@ -155,13 +155,13 @@ fn without_a_directory_the_usual_places_are_looked_at() {
     };
     let path = home.path().to_str().unwrap();
 
-    let _ = bare(&[("HOME", path)]).exits(1).tells(&[
+    let _ = bare(&[("HOME", path)]).exits(2).tells(&[
         "data/telemetry",
         ".local/state/radiosonde",
         "--dir",
         "RADIOSONDE_DIR",
     ]);
-    let _ = bare(&[]).exits(1).tells(&["--dir"]);
+    let _ = bare(&[]).exits(2).tells(&["--dir"]);
 
     for (service, msg) in [("a", "from a"), ("b", "from b")] {
         let dir = existing(home.path().join(".local/state/radiosonde").join(service));

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use radiosonde_record::{FileSystem, file_system, room_for_rings};
+use radiosonde_store::names::StoredFile;
 
 use super::Finding;
 use crate::words::size;
@@ -55,6 +56,12 @@ fn look_at_directory(directory: &Path, findings: &mut Vec<Finding>) -> bool {
     }
     let mode = metadata.permissions().mode() & 0o777;
     findings.push(match mode & 0o077 {
+        // Whose it is, others may need to look into it.
+        _ if holds_others(directory) => Finding::warn(
+            subject,
+            format!("{shown} holds other files, and no telemetry"),
+            "name a telemetry directory; a program that is to begin one needs a directory of its own",
+        ),
         0 => Finding::ok(subject, format!("{shown} is writable, and this user's alone")),
         _ => Finding::warn(
             subject,
@@ -63,6 +70,13 @@ fn look_at_directory(directory: &Path, findings: &mut Vec<Finding>) -> bool {
         ),
     });
     true
+}
+
+/// Whether there is something in it, and nothing of it is of programs with telemetry.
+fn holds_others(directory: &Path) -> bool {
+    let is_telemetry = directory.join("inst").is_dir()
+        || StoredFile::list(directory).is_ok_and(|files| !files.is_empty());
+    !is_telemetry && fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// The type of its file system, as `statfs` numbers them.

@@ -23,6 +23,7 @@ use crate::figures::starts::{Asked, Starts};
 use crate::figures::timeline::Timeline;
 use crate::narrowed;
 use crate::outcome::{Stop, conclude_with, show};
+use crate::places;
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::{Kind, Metric, number};
@@ -62,14 +63,16 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
         since: select.time.since.map(Timestamp::as_microsecond),
         is_narrowed: is_narrowed || latest.before.is_full(),
     };
-    if is_narrowed && !latest.of.is_empty() {
+    let needs_starts = is_narrowed && !latest.of.is_empty();
+    if needs_starts || are_changes {
+        let why = "`metrics` reads these files several times";
+        places::refuse_pipes(&query.dirs, why)?;
+    }
+    if needs_starts {
         starts = all_starts(&wider);
     }
     latest.rise(&starts, asked);
     latest.join();
-    if are_changes {
-        select.refuse_stdin("metrics")?;
-    }
     let changes =
         if are_changes { exported_changes(&query, args, &mut latest) } else { Totals::default() };
     if let Some(limit) = select.limit {

@@ -39,7 +39,9 @@ pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let meant = || args.names.iter().find_map(|name| places::meant(name));
     match ended {
         // The other commands take directories without --dir.
-        Ok(NOTHING) | Err(Stop::Nothing(_)) => meant().map_or(ended, |told| Err(Stop::Usage(told))),
+        Ok(NOTHING) | Err(Stop::Nothing(_) | Stop::Nowhere(_)) => {
+            meant().map_or(ended, |told| Err(Stop::Usage(told)))
+        }
         _ => ended,
     }
 }

@@ -115,10 +115,13 @@ struct Question {
 
 impl Asked {
     fn new(since: Timestamp, until: Timestamp, columns: usize) -> Self {
+        // Milliseconds are what is asked with, and steps are whole ones: of steps that are rounded up the
+        // last lies behind the end, where nobody answers.
+        let [from, to] = [since, until].map(Timestamp::as_millisecond);
+        let between = i64::try_from(columns - 1).unwrap_or(i64::MAX).max(1);
+        let step = ((to - from) / between).max(STEP_MS_MIN);
         #[expect(clippy::cast_precision_loss, reason = "milliseconds are kept")]
-        let [from_s, to_s] = [since, until].map(|at| at.as_microsecond() as f64 / 1e6);
-        #[expect(clippy::cast_precision_loss, reason = "columns of a screen")]
-        let step_s = ((to_s - from_s) / (columns - 1) as f64).max(STEP_S_MIN);
+        let [from_s, to_s, step_s] = [from, to, step].map(|ms| ms as f64 / 1e3);
         Self { from_s, to_s, step_s, columns }
     }
 
@@ -213,9 +216,9 @@ fn is_name(query: &str) -> bool {
 const SPAN: SignedDuration = SignedDuration::from_hours(1);
 const COLUMNS_MIN: usize = 10;
 const COLUMNS_MAX: usize = 60;
-const STEP_S_MIN: f64 = 1.0;
-/// Four scrapes, where they are 15 s apart.
-const RATE_S_MIN: f64 = 60.0;
+const STEP_MS_MIN: i64 = 1_000;
+/// Four scrapes, where they are a minute apart, as they are unless somebody says otherwise.
+const RATE_S_MIN: f64 = 240.0;
 /// Series of one query on the screen.
 const SERIES_SHOWN: usize = 50;
 
@@ -245,6 +248,29 @@ mod tests {
         };
         assert_eq!(picture(900.0), picture(f64::NAN));
         assert_ne!(picture(900.0), picture(1_000.0));
+    }
+
+    #[test]
+    fn the_last_column_is_asked_for_and_so_is_the_end() {
+        let until: Timestamp = "2025-10-06T12:00:00.000999Z".parse().unwrap();
+        for columns in COLUMNS_MIN..=COLUMNS_MAX {
+            for seconds in [60, 100, 600, 3_600, 3_601, 86_400, 259_200] {
+                let since = until.checked_sub(SignedDuration::from_secs(seconds)).unwrap();
+                let asked = Asked::new(since, until, columns);
+                // As a server goes through them, from the texts that it is sent.
+                let ms = |seconds: f64| -> i64 {
+                    format!("{seconds:.3}").replace('.', "").parse().unwrap()
+                };
+                let [from, to, step] = [asked.from_s, asked.to_s, asked.step_s].map(ms);
+                let times = (to - from) / step + 1;
+                let last = from + (times - 1) * step;
+                assert!(to - last < step, "{columns} {seconds}");
+                if step > STEP_MS_MIN {
+                    assert_eq!(times, columns as i64, "{columns} {seconds}");
+                    assert!(to - last < columns as i64, "{columns} {seconds}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -71,8 +71,10 @@ fn picture(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result<(), Sto
         let digits = if times.width_us() < MINUTE_US { "hh:mm:ss" } else { "hh:mm" };
         format!("{} {}", day(at), &clock(at)[..digits.len()])
     };
-    let zone = zone::name(Timestamp::from_microsecond(to).unwrap_or_default());
-    let heading = format!("lines from {} to {} {zone}, {width} each", at(from), at(to));
+    let [zone_from, zone] =
+        [from, to].map(|us| zone::name(Timestamp::from_microsecond(us).unwrap_or_default()));
+    let zone_from = if zone_from == zone { String::new() } else { format!(" {zone_from}") };
+    let heading = format!("lines from {}{zone_from} to {} {zone}, {width} each", at(from), at(to));
     writeln!(out, "\n{}", paint.with(color::NAME, &heading))?;
     let row = |figure: &dyn Fn(&Cell) -> f64| -> (String, f64) {
         let figures: Vec<f64> = times.cells().iter().map(figure).collect();

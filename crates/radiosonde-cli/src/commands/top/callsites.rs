@@ -85,12 +85,12 @@ impl Sites {
         *site.times.at(line.ts.as_microsecond()) += 1;
     }
 
-    pub(super) fn section(&self, rows: usize) -> Section {
+    /// The ranking, with rates of lines that were written in so many microseconds.
+    pub(super) fn section(&self, span_us: u64, rows: usize) -> Section {
         let (sorted, rest) = self.of.sorted();
         let marks = Marks::of_environment();
-        let (from, to) = self.times.covers().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "for people")]
-        let seconds = (to.saturating_sub(from) as f64 / 1e6).max(1.0);
+        let seconds = (span_us as f64 / 1e6).max(1.0);
         let (mut table, mut objects) = (Vec::new(), Vec::new());
         let first = &sorted[..sorted.len().min(rows)];
         let parts: Vec<[&str; 4]> = first.iter().map(|(name, _)| parts(name)).collect();

@@ -120,14 +120,14 @@ impl Labels {
                 of.limit.map_or(String::new(), number),
                 shown(name),
                 [
-                    told.unwrap_or_default(),
                     worst
                         .iter()
                         .filter(|label| label.count > 1)
                         .take(2)
                         .map(Worst::told)
                         .collect::<Vec<_>>()
-                        .join("; "),
+                        .join(", "),
+                    told.unwrap_or_default(),
                 ]
                 .into_iter()
                 .filter(|part| !part.is_empty())

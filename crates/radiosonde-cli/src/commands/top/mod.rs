@@ -20,7 +20,7 @@ use self::labels::Labels;
 use self::losses::Losses;
 use self::section::Section;
 use self::spans::Spans;
-use crate::args::{By, TopArgs};
+use crate::args::{By, Time, TopArgs};
 use crate::commands::{print_json, slot, unfiled};
 use crate::figures::before::with_before;
 use crate::figures::sequences::Sequences;
@@ -30,7 +30,7 @@ use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::Metric;
 use crate::render::text::{many, shown};
-use crate::render::time::range;
+use crate::render::time::{between, range};
 
 pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut query = args.select.query(signals(args.by))?;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let screen = Screen::new(&args.select.show, args.wide);
     let rows = args.select.limit.unwrap_or(if args.by.is_some() { ROWS_ALONE } else { ROWS });
     let (growth, is_unknown) = top.growth.sums(since, !query.conditions.is_empty());
-    let sections = top.sections(args.by, &growth, rows);
+    let sections = top.sections(args.by, args.select.time, &growth, rows);
     let any = sections.iter().any(Section::has_rows);
     if args.select.show.is_json() {
         for object in sections.iter().flat_map(|section| &section.objects) {
@@ -166,12 +166,19 @@ impl Top {
         Ok(())
     }
 
-    fn sections(&self, by: Option<By>, growth: &[Sum], rows: usize) -> Vec<Section> {
+    /// The time that rates are of: the one that was asked for, else the one of the lines.
+    fn span_us(&self, asked: Time) -> u64 {
+        let of_lines = self.time.unwrap_or_default();
+        let (from, to) = asked.since.zip(asked.until).unwrap_or(of_lines);
+        between(from, to)
+    }
+
+    fn sections(&self, by: Option<By>, time: Time, growth: &[Sum], rows: usize) -> Vec<Section> {
         let all = [By::Callsites, By::Spans, By::Labels, By::Losses];
         let asked = all.into_iter().filter(|one| by.is_none_or(|by| by == *one));
         asked
             .map(|one| match one {
-                By::Callsites => self.sites.section(rows),
+                By::Callsites => self.sites.section(self.span_us(time), rows),
                 By::Spans => self.spans.section(rows),
                 By::Labels => self.labels.section(growth, rows),
                 By::Losses => self.losses.section(growth, rows),
