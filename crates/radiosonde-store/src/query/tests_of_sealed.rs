@@ -145,6 +145,39 @@ fn a_foreign_file_under_the_name_of_a_sealed_one_is_read_unless_it_is_its_day_fi
     }
 }
 
+/// In one frame, longer than any of ours, as `zstd` makes it.
+#[test]
+fn a_long_foreign_file_under_the_name_of_a_sealed_one_is_read_unless_it_is_its_day_file() {
+    let filler = "x".repeat(1 << 20);
+    let text: String =
+        (0..18).map(|nth| line(nth, "long", "").replace("long", &filler) + "\n").collect();
+    let compressed = zstd::bulk::compress(text.as_bytes(), 1).unwrap();
+    let other = line(99, "new", "") + "\n";
+    for (plain, expect) in [(&text, 18), (&other, 19)] {
+        let both = dir(&[(PLAIN, plain.as_bytes()), (SEALED, compressed.as_slice())]);
+        let answer = query(&both).run();
+        assert_eq!((answer.lines.len(), answer.reading.is_partial()), (expect, false));
+    }
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_file_is_found_beside_another_day_file() {
+    let both = dir(&[(PLAIN, content(20).as_slice())]);
+    let _ = seal_in(&both);
+    let mut bytes = fs::read(both.path().join(SEALED)).unwrap();
+    bytes[1_000] ^= 1;
+    // Without the end of its index.
+    bytes.truncate(bytes.len() - 10);
+    fs::write(both.path().join(SEALED), bytes).unwrap();
+    fs::remove_file(both.path().join(PLAIN)).unwrap();
+    let alone = query(&both).run();
+    assert!(!alone.lines.is_empty() && alone.reading.is_partial());
+    fs::write(both.path().join(PLAIN), line(99, "new", "") + "\n").unwrap();
+    let answer = query(&both).run();
+    assert_eq!(answer.lines.len(), alone.lines.len() + 1);
+    assert!(answer.reading.is_partial());
+}
+
 #[test]
 fn two_files_of_one_name_that_differ_are_both_read() {
     let both = dir(&[(PLAIN, content(20).as_slice())]);

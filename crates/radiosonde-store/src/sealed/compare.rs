@@ -6,12 +6,15 @@ use std::path::Path;
 
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
+use crate::foreign;
+use crate::names::Form;
 use crate::reader::{Chunk, open_plain};
 use crate::sealed::entries::Frame;
 use crate::sealed::index::{Index, Unusable};
 use crate::sealed::look::clamp;
 use crate::sealed::pace::Pace;
 use crate::sealed::reader::Reader;
+use crate::sealed::shape::is_in_frames;
 
 /// Whether `sealed` holds the bytes of `source`, all of them and nothing else, in a form that is
 /// whole: compares them byte by byte, with some 3 MiB of memory, or twice the longest line up to
@@ -148,7 +151,7 @@ fn window_log(raw: u64) -> u32 {
 
 /// Whether a reader that finds both needs the day file alone, since the sealed file holds nothing
 /// else: all of it, or its beginning, where it went on. Quick where the index is usable: the checksum
-/// is compared. Otherwise the frames are, up to the first that is damaged.
+/// is compared. Otherwise what they hold is, and one that is damaged holds something else.
 pub(crate) fn stands_for(plain: &Path, sealed: &Path) -> io::Result<bool> {
     let mut beside = Beside::open(plain, sealed)?;
     loop {
@@ -174,8 +177,10 @@ enum Left {
         crc: u32,
         whole: u32,
     },
-    /// A sealed file without a usable index, up to where it is damaged.
+    /// A sealed file without a usable index.
     Frames(Box<Reader>),
+    /// What some other program compressed.
+    OfOthers(Box<foreign::Same>),
     Known(bool),
 }
 
@@ -183,15 +188,21 @@ impl Beside {
     /// # Errors
     /// What the system says.
     pub(crate) fn open(plain: &Path, sealed: &Path) -> io::Result<Self> {
-        let (plain, length) = open_plain(plain)?;
+        let (opened, length) = open_plain(plain)?;
         let (file, sealed_length) = open_plain(sealed)?;
         let left = match Index::read(&file, sealed_length) {
             Ok(index) if index.totals.raw > length => Left::Known(false),
             Ok(index) => Left::Sum { bytes: index.totals.raw, crc: 0, whole: index.totals.crc },
-            Err(Unusable::Damaged(_)) => Left::Frames(Box::new(Reader::open(sealed)?)),
+            Err(Unusable::Damaged(_)) if is_in_frames(sealed)? => {
+                Left::Frames(Box::new(Reader::open(sealed)?))
+            }
+            Err(Unusable::Damaged(_)) => {
+                let same = foreign::Same::open(plain, Form::Plain, sealed)?;
+                Left::OfOthers(Box::new(same))
+            }
             Err(Unusable::Io(error)) => return Err(error),
         };
-        Ok(Self { plain, left })
+        Ok(Self { plain: opened, left })
     }
 
     /// Compares so many bytes, or a frame more, and takes them off. `None` where it is not known after
@@ -214,7 +225,11 @@ impl Beside {
             }
             Left::Frames(reader) => {
                 while *room > 0 {
-                    let Some(bytes) = next_bytes(reader)? else { return Ok(Some(true)) };
+                    let bytes = match next(reader)? {
+                        Next::Bytes(bytes) => bytes,
+                        Next::End => return Ok(Some(true)),
+                        Next::Unknown => return Ok(Some(false)),
+                    };
                     *room = room.saturating_sub(bytes.len() as u64);
                     let mut ours = Vec::new();
                     let _ = (&self.plain).take(bytes.len() as u64).read_to_end(&mut ours)?;
@@ -223,20 +238,30 @@ impl Beside {
                     }
                 }
             }
+            Left::OfOthers(same) => return same.go_on(room),
         }
         Ok(None)
     }
 }
 
-/// What comes next in a sealed file; `None` at its end, and where it is damaged.
-fn next_bytes(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
+/// What comes next in a sealed file.
+enum Next {
+    Bytes(Vec<u8>),
+    End,
+    /// What is damaged, or too long to be read. What can be read behind it may be in no other file:
+    /// better a line twice than none.
+    Unknown,
+}
+
+fn next(reader: &mut Reader) -> io::Result<Next> {
     loop {
         return Ok(match reader.next_chunk()? {
             Some(Chunk::HalfLine { bytes, .. } | Chunk::Lines { bytes, .. }) => {
-                Some(bytes.to_vec())
+                Next::Bytes(bytes.to_vec())
             }
             Some(Chunk::Damaged(damage)) if !damage.lines_lost => continue,
-            Some(Chunk::Damaged(_) | Chunk::Overlong { .. }) | None => None,
+            Some(Chunk::Damaged(_) | Chunk::Overlong { .. }) => Next::Unknown,
+            None => Next::End,
         });
     }
 }
