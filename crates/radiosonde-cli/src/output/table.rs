@@ -98,8 +98,10 @@ impl Table {
         if !self.live && self.held.len() < HELD_MAX {
             return Ok(());
         }
-        // What comes later may have what these rows have not.
-        self.columns.iter_mut().for_each(|column| column.optional = false);
+        // What comes later may have what these rows have not. On a terminal the heading is printed anew
+        // then; for programs columns stay what they are.
+        let is_screen = self.screen.edge().is_some();
+        self.columns.iter_mut().for_each(|column| column.optional &= is_screen);
         self.print(out)
     }
 
@@ -185,12 +187,13 @@ impl Table {
 
 /// How wide the columns are.
 impl Table {
-    /// Takes the widths of a row. Whether a column has to be wider than before.
+    /// Takes the widths of a row. Whether a column has to be wider than before, or was not there.
     fn grow(&mut self, row: &Row) -> bool {
         let mut has_grown = false;
         for (column, cell) in self.columns.iter_mut().zip(&row.cells) {
             let width = columns(cell).min(WIDTH_MAX);
-            has_grown |= width > column.wanted();
+            let is_new = column.optional && column.widest == 0 && width > 0;
+            has_grown |= is_new || width > column.wanted();
             column.widest = column.widest.max(width);
         }
         has_grown
@@ -468,5 +471,12 @@ mod tests {
         assert!(text.contains("critical  payment.failed  job-000000001234  m"), "{text}");
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[2].rfind('m'), rows[3].rfind('m'), "{text}");
+        // A column that nobody had anything in is there from then on, below a new heading.
+        let text = br#"{"ts":"2025-10-06T11:50:00Z","level":"info","evt":"a","msg":"m"}"#;
+        let lines = [Line::parse(text).unwrap(), line(1, "info", "a", "j", "m")];
+        let text = printed(&[], Screen::of_width(120, false), true, &lines);
+        let heads: Vec<&str> = text.lines().filter(|row| row.starts_with("ts ")).collect();
+        assert_eq!(heads.len(), 2, "{text}");
+        assert!(!heads[0].contains("job_id") && heads[1].contains("job_id"), "{text}");
     }
 }
