@@ -133,6 +133,8 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status>=4OO", 8, "no length of time, whose units"),
         ("status>=5 %", 8, "this is no number"),
         ("status>=1,200", 8, "status>=\"TEXT\" compares texts"),
+        ("resident_bytes>=20M", 16, "nor a size, with B kB MB"),
+        ("resident>=20MiB", 10, "keys that end with _bytes: resident>=\"20MiB\" compares"),
         ("duration_us>=500MS", 13, "duration_us>=\"500MS\" compares texts"),
         ("duration_us>=1m30", 13, "no length of time"),
         // As other languages have them.
@@ -290,6 +292,34 @@ fn a_number_is_no_part_of_a_length_of_time_which_is_compared_to_its_like() {
         let condition = condition(text);
         let told = (condition.needs_units(), condition.compares_text());
         assert_eq!(told, (needs_units, compares_text), "{text}");
+    }
+}
+
+#[test]
+fn a_size_has_a_unit_where_the_key_says_that_it_is_one() {
+    let line = line(
+        r#"{"ts":"2025-10-06T10:00:00Z","body_bytes":1500,"meta":{"resident_bytes":30408704,"disk_bytes":"20971520","note_bytes":"29 MiB"}}"#,
+    );
+    for (holds, conditions) in [
+        (
+            true,
+            "resident_bytes>=20MiB|resident_bytes=29MiB|resident_bytes<30.5MB|resident_bytes<=29 MiB|disk_bytes>=20MiB|meta.disk_bytes<1GiB|body_bytes=1.5kB|note_bytes=29 MiB",
+        ),
+        (
+            false,
+            "resident_bytes>=30MiB|resident_bytes!=29MiB|disk_bytes>20MiB|body_bytes>1.5KiB|note_bytes>1MiB",
+        ),
+    ] {
+        for text in conditions.split('|') {
+            let condition = condition(text);
+            assert_eq!(condition.matches(&line), holds, "{text}");
+            let is_out = |text: &str| {
+                condition.sieve().is_some_and(|sieve| sieve.rules_out(text.as_bytes()))
+            };
+            assert!(!(holds && is_out(&line.raw)), "{text}");
+            let needle = condition.needle().filter(|_| holds);
+            assert!(needle.is_none_or(|needle| line.raw.contains(needle)), "{text}");
+        }
     }
 }
 
