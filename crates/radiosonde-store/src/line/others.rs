@@ -140,12 +140,11 @@ fn since_1970(number: &Number) -> Option<Timestamp> {
 /// The level of a line without `level`.
 fn level(fields: &[(String, Value)]) -> Option<Level> {
     let last = |key: &str| fields.iter().rfind(|(name, _)| name == key).map(|(_, value)| value);
-    let inner = || last("log")?.get("level");
-    match last("@l").or_else(|| last("log.level")).or_else(inner) {
-        Some(level) => known_level(level).ok().flatten(),
-        // Serilog leaves out its usual one.
-        None => last("@t").and(Some(Level::Info)),
-    }
+    let known = |level: &Value| known_level(level).ok().flatten();
+    let inner = || known(last("log")?.get("level")?);
+    // Serilog leaves out its usual one.
+    let usual = || last("@t").filter(|_| last("@l").is_none()).map(|_| Level::Info);
+    LEVELS.iter().filter_map(|key| last(key)).find_map(known).or_else(inner).or_else(usual)
 }
 
 /// The text of a line without `msg`.
@@ -236,6 +235,8 @@ const TIMES: [&str; 9] = [
 ];
 /// What they call the text: most; structlog; Serilog; Docker.
 const MESSAGES: [&str; 5] = ["message", "event", "@m", "@mt", "log"];
+/// What they call the level: Serilog; Elastic; Google Cloud; Python.
+const LEVELS: [&str; 4] = ["@l", "log.level", "severity", "levelname"];
 /// Where `tracing` has its text, and in it under which key.
 const OF_TRACING: &str = "fields";
 const INNER_MESSAGE: &str = "message";

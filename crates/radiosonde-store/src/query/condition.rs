@@ -35,7 +35,9 @@
 //!
 //! A length of time is a number with a unit (`ns`, `us`, `ms`, `s`, `m`, `min`, `h`), or several:
 //! `elapsed>=20ms`, `1m30s`. It is compared to texts that are one, in any units, and where the key ends
-//! with a unit (`_ns`, `_us`, `_ms`, `_s`, `_seconds`) to numbers as well: `duration_us>=500ms`.
+//! with a unit (`_ns`, `_us`, `_ms`, `_s`, `_seconds`) to numbers as well: `duration_us>=500ms`. Where the key
+//! ends with `_bytes`, a number may be a size with a unit (`B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`):
+//! `resident_bytes>=20MiB`.
 //!
 //! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`. One
 //! beyond all an `f64` can be (`1E400`), which is a text as well, is more than any other.
@@ -77,6 +79,7 @@ mod look;
 mod number;
 mod parse;
 mod sieve;
+mod size;
 
 /// A condition on one field of a line.
 ///

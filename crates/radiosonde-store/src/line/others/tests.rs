@@ -142,10 +142,10 @@ fn lines_of_every_logger_are_read_as_they_come() {
         ),
         (
             "Python",
-            None,
+            Some(Level::Critical),
             Some("timed out"),
-            &[r#"name="root""#],
-            r#"{"timestamp": "2025-10-06T13:43:10.500000+00:00", "name": "root", "message": "timed out"}"#,
+            &[r#"levelname="CRITICAL""#],
+            r#"{"timestamp": "2025-10-06T13:43:10.500000+00:00", "levelname": "CRITICAL", "message": "timed out"}"#,
         ),
         (
             "AWS",
@@ -229,6 +229,7 @@ fn the_first_time_that_is_one_counts_and_what_lacks_is_told() {
         (r#""time":12.5,"timestamp":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
         (r#""timestamp":"2025-10-06T13:43:10Z","time":1700000000"#, Ok("2023-11-14T22:13:20Z")),
         (r#""ts":"noon","time":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
+        (r#""asctime":"2025-10-06 13:43:10,5Z""#, Ok("2025-10-06T13:43:10.5Z")),
         (r#""ts":null,"time":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
         (r#""time":null,"a":1"#, Err("no time: lines of others need `ts` or `time`, such as 2")),
         (r#""asctime":"2025-10-06 13:43:10,123""#, Err("`asctime` has no zone: lines of")),

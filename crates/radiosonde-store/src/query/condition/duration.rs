@@ -53,7 +53,7 @@ fn split(text: &str, is_of_first: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 /// A number with a point or without, of so much each. What is finer is cut off.
-fn amount(number: &str, each: i128) -> Option<i128> {
+pub(super) fn amount(number: &str, each: i128) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let fraction = &fraction[..fraction.len().min(FRACTION_DIGITS_MAX as usize)];
     // Both may not be missing, and neither has another point in it.

@@ -3,7 +3,7 @@
 use super::duration::{Duration, unit_of};
 use super::number::Number;
 use super::{
-    Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_in_order, is_plain,
+    Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_in_order, is_plain, size,
 };
 use crate::query::trace_prefix;
 
@@ -173,16 +173,18 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
         return Err("a text stands in double quotes, and one in single quotes as well: \"'...'\""
             .to_owned());
     }
-    let unit = match key {
-        Key::Meta(name) | Key::Any(name) => unit_of(name),
-        Key::Of(_) => None,
+    let (unit, is_size) = match key {
+        Key::Meta(name) | Key::Any(name) => (unit_of(name), size::is_of(name)),
+        Key::Of(_) => (None, false),
     };
     let number = Number::parse(value);
     let duration = match (number, unit) {
         (Some(_), Some(unit)) => Duration::parse_in(value, unit),
         _ => Duration::parse(value),
     };
-    let number = number.or_else(|| duration?.in_units(unit?));
+    let number = number
+        .or_else(|| duration?.in_units(unit?))
+        .or_else(|| size::parse(value).filter(|_| is_size));
     with_kind(key, Literal { text: value.to_owned(), number, duration, ..Literal::default() })
 }
 
@@ -209,10 +211,15 @@ fn no_amount(key: &str, sign: &str, value: &str) -> String {
     let or =
         |text, instead| if is_plain(text) && text.len() <= REPEATED_MAX { text } else { instead };
     let (key, value) = (or(key, "KEY"), or(value, "TEXT"));
+    if size::parse(value).is_some() {
+        return format!(
+            "sizes are those of keys that end with _bytes: {key}{sign}\"{value}\" compares texts"
+        );
+    }
     if value.starts_with(|c: char| c.is_ascii_digit()) {
         return format!(
-            "this is no number and no length of time, whose units are ns us ms s m min h; \
-             {key}{sign}\"{value}\" compares texts"
+            "this is no number and no length of time, whose units are ns us ms s m min h; nor a \
+             size, with B kB MB GB TB KiB MiB GiB TiB; {key}{sign}\"{value}\" compares texts"
         );
     }
     format!(

@@ -5,6 +5,8 @@ use serde_json::{Map, json};
 
 use super::*;
 
+mod keys;
+
 fn condition(text: &str) -> Condition {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
@@ -133,6 +135,8 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status>=4OO", 8, "no length of time, whose units"),
         ("status>=5 %", 8, "this is no number"),
         ("status>=1,200", 8, "status>=\"TEXT\" compares texts"),
+        ("resident_bytes>=20M", 16, "nor a size, with B kB MB"),
+        ("resident>=20MiB", 10, "keys that end with _bytes: resident>=\"20MiB\" compares"),
         ("duration_us>=500MS", 13, "duration_us>=\"500MS\" compares texts"),
         ("duration_us>=1m30", 13, "no length of time"),
         // As other languages have them.
@@ -163,38 +167,6 @@ fn what_is_no_condition_is_told_with_its_place() {
     // What would act on a terminal, or stand in other columns, is not repeated.
     let error = "\u{1b}[2J".parse::<Condition>().unwrap_err().to_string();
     assert!(!error.contains('\u{1b}') && !error.contains('^'), "{error}");
-}
-
-#[test]
-fn a_key_in_quotes_is_there_or_is_missing() {
-    let has = line(
-        r#"{"ts":"2025-10-06T13:43:10Z","status":500,"http.status":200,"a b":1,"x=y":2,"meta":{" q ":1,"so?":2,"say \"a\"":3}}"#,
-    );
-    let lacks = line(r#"{"ts":"2025-10-06T13:43:10Z","x":1}"#);
-    for key in [
-        r#""status""#,
-        r#""http.status""#,
-        r#""a b""#,
-        r#""x=y""#,
-        r#"" q ""#,
-        r#""so?""#,
-        r#""say \"a\"""#,
-        "a b",
-        "say \"a\"",
-    ] {
-        for (asked, of_has) in [("K?", true), (" K ? ", true), ("!K?", false), ("! K ?", false)] {
-            let asked = asked.replace('K', key);
-            let asked = condition(&asked);
-            assert_eq!((asked.matches(&has), asked.matches(&lacks)), (of_has, !of_has), "{asked}");
-            assert!(asked.needle().is_none_or(|needle| has.raw.contains(needle)), "{asked}");
-        }
-        // What it is written as means the same.
-        let is_there = condition(&format!("{key}!=x")).presence();
-        assert!(is_there.is_none(), "{key}");
-        let is_there = condition(&format!("{key}=7")).presence().unwrap();
-        let again = condition(&is_there.to_string());
-        assert_eq!((again.key(), again.matches(&has)), (is_there.key(), true), "{is_there}");
-    }
 }
 
 #[test]
