@@ -64,7 +64,7 @@ fn columns_of_a_table_give_way_to_what_is_told() {
         crate::terminal::run_all(command, columns)
     };
     for (columns, left_out) in [
-        (100, "without source, worker_id, for which"),
+        (101, "without source, worker_id, for which"),
         (80, "without source, worker_id, trace_id, job_id, for which"),
         (60, "without source, worker_id, trace_id, job_id, evt, for which"),
     ] {
