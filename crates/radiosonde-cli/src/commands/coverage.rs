@@ -9,6 +9,7 @@ use radiosonde_store::{Level, Line, Query};
 use serde_json::{Value, json};
 
 use crate::args::{CoverageArgs, Expected, Select, Time};
+use crate::figures::sequences::Sequences;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, conclude};
 use crate::output::Objects;
 use crate::render::Screen;
@@ -32,8 +33,13 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
         let mut objects = Objects::new(&args.show, &COLUMNS);
         rows.iter().try_for_each(|row| objects.print(&row.json(), out))?;
         objects.finish(out)?;
+        heard.counted.copies().iter().for_each(|told| eprintln!("radiosonde: {told}"));
     } else if !rows.is_empty() {
-        print(&rows, args, now, Screen::new(&args.show, false), out)?;
+        let screen = Screen::new(&args.show, false);
+        print(&rows, args, now, screen, out)?;
+        for told in heard.counted.copies() {
+            writeln!(out, "{}", screen.paint.dim(&screen.wrap(&told, 0)))?;
+        }
     }
     out.flush()?;
     if heard.unlisted > 0 {
@@ -68,6 +74,8 @@ struct Heard {
     unlisted: u64,
     /// Lines of a time that is still to come.
     ahead: u64,
+    /// A line stands in the files twice where a file is copied, or brought over after a crash.
+    counted: Sequences,
 }
 
 /// What was heard of a service on a machine.
@@ -76,12 +84,19 @@ struct Seen {
     last: Option<Timestamp>,
     /// When a process of it last said that it stops.
     stopped: Option<Timestamp>,
-    /// The process whose line was seen last, and the first of its lines in a row.
-    process: String,
-    began: Option<Timestamp>,
     /// Whether it runs for longer than a command does.
     is_lasting: bool,
+    /// As long as that is not known, its processes whose lines were seen last.
+    runs: Vec<Run>,
     lately: Lately,
+}
+
+/// The times of the first and the last line of a process.
+#[derive(Clone, Debug)]
+struct Run {
+    process: String,
+    from: Timestamp,
+    to: Timestamp,
 }
 
 /// What came in the time that was asked for.
@@ -137,7 +152,7 @@ impl Heard {
             return;
         }
         seen.hear(line);
-        if line.ts < args.since {
+        if line.ts < args.since || !self.counted.add(line.id.as_deref()) {
             return;
         }
         let lately = &mut seen.lately;
@@ -205,12 +220,28 @@ impl Seen {
             }
         }
         let process = line.process().unwrap_or_default();
-        match self.began {
-            Some(began) if self.process == process => {
-                self.is_lasting |= between(began, line.ts) >= SHORT_US;
-            }
-            _ => (self.process, self.began) = (process.to_owned(), Some(line.ts)),
+        self.is_lasting = self.is_lasting || self.run(process, line.ts) >= SHORT_US;
+        if self.is_lasting {
+            self.runs = Vec::new();
         }
+    }
+
+    /// How long a process has run by what was seen of it. Lines of several may stand by turns in a file.
+    fn run(&mut self, process: &str, ts: Timestamp) -> u64 {
+        let known = self.runs.iter().rposition(|run| run.process == process);
+        let run = match known {
+            Some(at) => {
+                let Run { process, from, to } = self.runs.remove(at);
+                Run { process, from: from.min(ts), to: to.max(ts) }
+            }
+            None => Run { process: process.to_owned(), from: ts, to: ts },
+        };
+        if self.runs.len() >= RUNS_MAX {
+            drop(self.runs.remove(0));
+        }
+        let lasted = between(run.from, run.to);
+        self.runs.push(run);
+        lasted
     }
 }
 
@@ -331,6 +362,8 @@ fn at(machine: Option<&str>) -> String {
 const WHO_LEAST: usize = 30;
 /// What runs for less is no service that could fall silent, in microseconds.
 const SHORT_US: u64 = 120_000_000;
+/// Processes of a service on a machine that are told apart until one has run for that long.
+const RUNS_MAX: usize = 64;
 /// How long a service takes to end after it said so, in microseconds.
 const GOODBYE_US: u64 = 5_000_000;
 /// How far ahead of ours the clock of a machine may be, in microseconds.

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use radiosonde_store::id::LineId;
 use radiosonde_store::names::Signal;
 
+use crate::render::text::many;
+
 /// The run of a process.
 type Instance = [u8; 8];
 
@@ -99,14 +101,21 @@ impl Sequences {
         self.unlisted == 0
     }
 
-    /// Lines whose numbers had no room.
-    pub(crate) const fn unlisted(&self) -> u64 {
-        self.unlisted
-    }
-
     /// Lines that stand in the files once more.
     pub(crate) const fn twice(&self) -> u64 {
         self.twice
+    }
+
+    /// What to say of lines that were not counted, as they were already; and of those of which that is
+    /// not known.
+    pub(crate) fn copies(&self) -> Vec<String> {
+        let (twice, unknown) = (self.twice, self.unlisted);
+        let word = if twice == 1 { "copy" } else { "copies" };
+        let told = (twice > 0).then(|| format!("{twice} {word} of lines left out"));
+        let not_known = || {
+            format!("there is no room to tell whether {} are copies", many(unknown, "more line"))
+        };
+        told.into_iter().chain((unknown > 0).then(not_known)).collect()
     }
 
     /// Lines without an id of ours.

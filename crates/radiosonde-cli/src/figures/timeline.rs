@@ -52,6 +52,22 @@ impl<T: Merge> Timeline<T> {
         }
     }
 
+    /// Adds the cells of another one.
+    pub(crate) fn absorb(&mut self, mut other: Self) {
+        let Some((from, to)) = other.covers() else { return };
+        while self.step < other.step {
+            self.widen();
+        }
+        let _ = self.reach(from);
+        let _ = self.reach(to - 1);
+        while other.step < self.step {
+            other.widen();
+        }
+        // It reaches as far now.
+        let before = usize::try_from(other.first - self.first).unwrap_or(0);
+        self.cells.iter_mut().skip(before).zip(&other.cells).for_each(|(cell, of)| cell.merge(of));
+    }
+
     /// The cells between those of two moments, both included, as wide as those of `axis`, which must
     /// have seen every moment that this one saw.
     pub(crate) fn on<A: Merge>(&self, axis: &Timeline<A>) -> Vec<T> {
@@ -184,6 +200,25 @@ mod tests {
         assert_eq!(axis.cells(), [2, 1, 2, 1]);
         assert_eq!(early.on(&axis), [2, 1, 0, 0]);
         assert_eq!(late.on(&axis), [0, 0, 2, 1]);
+    }
+
+    #[test]
+    fn two_together_are_as_one_that_saw_all() {
+        let some = [0, 3, 31];
+        for other in [&[][..], &[1, 2], &[60, 61, 119], &[-7_000], &[1_759_000_000, 5]] {
+            let of = |moments: &[i64]| {
+                let mut line = Timeline::<u64>::new(10);
+                moments.iter().for_each(|moment| *line.at(moment * SECOND) += 1);
+                line
+            };
+            let all = of(&[&some[..], other].concat());
+            for (one, two) in [(&some[..], other), (other, &some[..])] {
+                let mut both = of(one);
+                both.absorb(of(two));
+                assert_eq!(both.width_us(), all.width_us(), "{other:?}");
+                assert_eq!((both.covers(), both.cells()), (all.covers(), all.cells()), "{other:?}");
+            }
+        }
     }
 
     #[test]

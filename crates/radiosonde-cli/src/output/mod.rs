@@ -107,7 +107,7 @@ impl<'a> Lines<'a> {
     pub(crate) fn finish(&mut self) -> Result<(), Stop> {
         match &mut self.shape {
             Shape::Csv(csv) => csv.head(self.out)?,
-            Shape::Table(table) => table.print(self.out)?,
+            Shape::Table(table) => table.finish(self.out)?,
             Shape::Pretty { .. } | Shape::Stored { .. } => {}
         }
         self.out.flush()?;

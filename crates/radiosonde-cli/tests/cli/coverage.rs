@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fixture::{Dir, command, lines, run};
+use crate::fixture::{Dir, command, existing, lines, run};
 
 /// A line of a service on a machine, so many minutes ago.
 fn line(of: (&str, &str), minutes: i64, level: &str, evt: &str, meta: &str) -> String {
@@ -156,6 +156,66 @@ fn whoever_ran_for_long_or_said_goodbye_lately_is_told_so() {
     let mut spaced = command(&["coverage", "--expect", " api , api@m-1 ", "--dir"]);
     let _ = spaced.arg(dir.path());
     let _ = run(spaced).exits(0).prints(&["1 of 1 reported"]);
+}
+
+#[test]
+fn processes_by_turns_in_a_file_are_as_those_behind_each_other() {
+    let of = |process: usize, minutes, seq| {
+        let line = line(("api", "web-1"), minutes, "info", "log", "{}");
+        line.replace(r#""meta""#, &format!(r#""id":"{process:08}.1.{seq}","meta""#))
+    };
+    for processes in [1, 2, 40] {
+        let mut all: Vec<Vec<String>> = (0..processes)
+            .map(|process| (0..10).map(|seq| of(process, 70 - seq, seq)).collect())
+            .collect();
+        let behind = all.concat();
+        let by_turns: Vec<_> = (0..10)
+            .flat_map(|_| all.iter_mut().map(|of| of.remove(0)).collect::<Vec<_>>())
+            .collect();
+        for (form, all) in [("behind", behind), ("by turns", by_turns)] {
+            let dir = Dir::empty();
+            dir.write("any.log", lines(&all));
+            let mut command = command(&["coverage", "--since", "10m", "--dir"]);
+            let _ = command.arg(dir.path().join("any.log"));
+            let ran = run(command).exits(1);
+            assert!(ran.out.starts_with("0 of 1 reported"), "{form}, {processes}: {}", ran.out);
+            assert_row(&ran.out, "api@web-1 silent 1h", "ago - - - -");
+        }
+    }
+    // Commands are done at once, however many of them there are.
+    let dir = Dir::empty();
+    let commands: Vec<_> = (0..200).map(|process| of(process, 600 - process as i64, 1)).collect();
+    dir.write("any.log", lines(&commands));
+    let mut command = command(&["coverage", "--since", "10m", "--dir"]);
+    let _ = command.arg(dir.path().join("any.log"));
+    let _ = run(command).exits(0).prints(&["0 of 0 reported", "ended"]);
+}
+
+#[test]
+fn a_line_that_stands_in_the_files_twice_counts_once() {
+    let dir = Dir::empty();
+    let of = |seq: u32| {
+        let line = line(("api", "m-1"), 3, "error", "log", "{}");
+        line.replace(r#""meta""#, &format!(r#""id":"aaaaaaaa.1.{seq}","meta""#))
+    };
+    let all: Vec<_> = (0..10).map(of).collect();
+    for copy in ["one", "two"] {
+        let of = existing(dir.path().join(copy));
+        std::fs::write(of.join("events-2025-10-06.jsonl"), lines(&all)).unwrap();
+    }
+    let over = |more: &[&str]| {
+        let mut command = command(&["coverage"]);
+        for copy in ["one", "two"] {
+            let _ = command.arg("--dir").arg(dir.path().join(copy));
+        }
+        let _ = command.args(more);
+        run(command).exits(0)
+    };
+    let ran = over(&[]).prints(&["10 copies of lines left out"]);
+    assert_row(&ran.out, "api@m-1 reporting", "ago 10 - - 10");
+    let ran = over(&["-o", "json"]).tells(&["10 copies of lines left out"]);
+    let row: serde_json::Value = serde_json::from_str(ran.out.trim()).unwrap();
+    assert_eq!((&row["events"], &row["errors"]), (&10.into(), &10.into()));
 }
 
 #[test]

@@ -92,7 +92,23 @@ fn a_table_ends_at_the_edge_of_the_terminal() {
     );
     let printed = terminal::run(logs(&dir, &["-o", "table"], &[]), 60);
     assert!(printed.lines().all(|line| line.chars().count() <= 60), "{printed}");
-    assert!(printed.lines().nth(1).unwrap().ends_with('…'), "{printed}");
+    assert!(printed.lines().last().unwrap().ends_with('…'), "{printed}");
+}
+
+#[test]
+fn a_table_on_a_terminal_of_80_columns_shows_the_messages() {
+    let dir = Dir::empty();
+    let ids = [r#""job_id":"job-000000001234","worker_id":"worker-17""#, "00f067aa0ba90001"];
+    let told = event(1, "00.000000", "warning", "ingestion.retry", "attempt 1 failed", &ids, "{}");
+    let told = told.replace(r#""source":"app""#, r#""source":"ingestion::provider::client""#);
+    dir.write("events-2025-10-06.jsonl", lines(&[told]));
+    let printed = terminal::run(logs(&dir, &["-o", "table"], &[]), 80);
+    assert!(printed.contains("11:50:00.000  warning  ingestion.retry"), "{printed}");
+    assert!(printed.contains("attempt 1 failed\n"), "{printed}");
+    assert!(
+        printed.contains("without source, ") && printed.contains("-o csv has all"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! `metrics`: pictures and quantiles of series over their snapshots.
 
-use crate::fixture::{Dir, command, lines, run};
+use crate::fixture::{Dir, command, existing, lines, run};
 
 fn snapshot(second: u32, process: &str, meta: &str) -> String {
-    let (minute, second) = (second / 60, second % 60);
+    let (number, minute, second) = (second, second / 60, second % 60);
     format!(
-        r#"{{"ts":"2025-10-06T11:{minute:02}:{second:02}Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","machine_id":"web-1","meta":{{"kind":"snapshot",{meta}}},"id":"{process}.3.{minute}{second:02}"}}"#
+        r#"{{"ts":"2025-10-06T11:{minute:02}:{second:02}Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","machine_id":"web-1","meta":{{"kind":"snapshot",{meta}}},"id":"{process}.3.{number}"}}"#
     )
 }
 
@@ -72,7 +72,7 @@ fn ids_of_others_are_no_restarts() {
     let dir = Dir::empty();
     let of = |(second, value): (u32, &str)| {
         let line = snapshot(second, "aaaaaaaa", &counter(value));
-        line.replace(&format!("aaaaaaaa.3.0{second:02}"), &format!("request-{second}"))
+        line.replace(&format!("aaaaaaaa.3.{second}"), &format!("request-{second}"))
     };
     let all = [(1, "100"), (2, "110"), (3, "120")].map(of);
     assert!(all[0].contains(r#""id":"request-1""#), "{}", all[0]);
@@ -103,6 +103,74 @@ fn a_terminal_without_unicode_gets_ascii() {
         let ran = run(command).exits(0);
         assert!(ran.out.contains(mark), "{value}: {}", ran.out);
     }
+}
+
+/// Snapshots of a process: of a counter, a gauge and a distribution, at so many seconds.
+fn snapshots(process: &str, of: &[(u32, u32)]) -> Vec<String> {
+    let all = of.iter().flat_map(|(second, value)| {
+        let gauge = format!(r#""name":"queue_depth","type":"gauge","labels":{{}},"value":{value}"#);
+        let wait = format!(
+            r#""name":"wait_seconds","type":"histogram","unit":"seconds","labels":{{}},"count":{value},"sum":{},"buckets":[[1.0,{value}],["+Inf",{value}]]"#,
+            value / 2
+        );
+        [counter(&value.to_string()), gauge, wait].map(|meta| snapshot(*second, process, &meta))
+    });
+    all.collect()
+}
+
+#[test]
+fn processes_in_a_file_of_any_name_are_told_apart_as_their_slots_do() {
+    let dir = Dir::empty();
+    let slot_0 = snapshots("aaaaaaaa", &[(0, 1000), (60, 1100), (120, 1200)]);
+    // It is restarted, and has a name that comes before.
+    let slot_0 = [slot_0, snapshots("0000000c", &[(180, 40), (240, 90)])].concat();
+    let slot_1 = snapshots("bbbbbbbb", &[(30, 50), (90, 60), (150, 70), (210, 80)]);
+    let day_files = existing(dir.path().join("days"));
+    for (name, slot) in
+        [("metrics-2025-10-06.jsonl", &slot_0), ("metrics-2025-10-06.1.jsonl", &slot_1)]
+    {
+        std::fs::write(day_files.join(name), lines(slot)).unwrap();
+    }
+    let behind = [slot_1, slot_0].concat();
+    let mut by_time = behind.clone();
+    by_time.sort();
+    dir.write("behind.log", lines(&behind));
+    dir.write("mixed.log", lines(&by_time));
+    let rows = |file: &str, more: &[&str]| {
+        let mut command = command(&["metrics", "--dir"]);
+        let _ = command.arg(dir.path().join(file)).args(more);
+        let ran = run(command).exits(0);
+        let mut rows: Vec<_> = ran.out.lines().map(str::to_owned).collect();
+        rows.retain(|row| row.starts_with("  ") || row.starts_with('{'));
+        rows.sort();
+        (rows, ran)
+    };
+    for more in [&[][..], &["--since", "2025-10-06T11:00:00Z"], &["-o", "json"]] {
+        let (expect, _) = rows("days", more);
+        assert_eq!(expect.len(), 6, "{expect:?}");
+        for file in ["behind.log", "mixed.log"] {
+            let (found, ran) = rows(file, more);
+            assert_eq!(found, expect, "{file} {more:?}");
+            if more != ["-o", "json"] {
+                let _ = ran.prints(&["· process 0000000c ·", "· process bbbbbbbb ·"]);
+            }
+        }
+    }
+    let (since, _) = rows("mixed.log", &["runs", "--since", "2025-10-06T11:00:00Z"]);
+    // 200, and 90 of the one that began anew.
+    assert!(since.iter().any(|row| row.contains("90 (+290)")), "{since:?}");
+    assert!(since.iter().any(|row| row.contains("80 (+30)")), "{since:?}");
+}
+
+#[test]
+fn a_process_in_a_file_of_any_name_that_was_restarted_is_one() {
+    let dir = Dir::empty();
+    let all = [snapshots("bbbbbbbb", &[(0, 7)]), snapshots("aaaaaaaa", &[(60, 3)])].concat();
+    dir.write("any.log", lines(&all));
+    let mut command = command(&["metrics", "--dir"]);
+    let _ = command.arg(dir.path().join("any.log"));
+    let ran = run(command).exits(0).prints(&["runs_total    3 "]).omits(&["process"]);
+    assert_eq!(ran.out.matches("runs_total").count(), 1, "{}", ran.out);
 }
 
 #[test]

@@ -185,15 +185,29 @@ impl Followed {
     /// No name leads to it any more.
     pub(super) fn lost_its_name(&mut self) {
         self.is_complete = true;
+        // It may have been shorter when it was read.
+        if let Content::Plain(file) = &self.content
+            && self.head.len() < HEAD_BYTES
+            && let Ok(head) = head_of(file)
+            && head.starts_with(&self.head)
+        {
+            self.head = head;
+        }
     }
 
-    /// It is there in its sealed form now, and goes on where it was.
+    /// It is there in its sealed form now, maybe as another part, and goes on where it was.
     ///
     /// # Errors
     /// As [`Packed::open`].
-    pub(super) fn go_on_sealed(&mut self, path: &Path, wanted: &Wanted) -> io::Result<()> {
+    pub(super) fn go_on_sealed(
+        &mut self,
+        day: DayFile,
+        path: &Path,
+        wanted: &Wanted,
+    ) -> io::Result<()> {
         self.content = Content::Packed(Packed::open(path, Form::Sealed, wanted)?);
-        (self.form, self.identity, self.read_to) = (Form::Sealed, None, None);
+        (self.day, self.form) = (day, Form::Sealed);
+        (self.identity, self.read_to) = (None, None);
         self.is_complete = true;
         Ok(())
     }
@@ -444,7 +458,7 @@ impl Followed {
 /// What was read of a file, as far as it is remembered.
 #[derive(Clone, Debug)]
 pub(super) struct Beginning {
-    position: u64,
+    pub(super) position: u64,
     begun_at: u64,
     pub(super) head: Vec<u8>,
     mark: Vec<u8>,
@@ -498,5 +512,6 @@ fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
 
 /// As of [`crate::reader::Reader`].
 const BLOCK_BYTES: usize = 256 << 10;
-const HEAD_BYTES: usize = 256;
+/// Of how a file begins: its first line, or most of it.
+pub(super) const HEAD_BYTES: usize = 256;
 const MARK_BYTES: usize = 256;

@@ -44,6 +44,7 @@
 //! | a file | |
 //! | --- | --- |
 //! | is renamed, sealed or removed | it was opened before, and is read to its end: its writer had closed it |
+//! | became a part and was sealed, between two polls | its sealed form is known by its first bytes and its length, whichever part it is: it goes on where it was |
 //! | came and was sealed between two polls | its sealed form is read from its beginning |
 //! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
 //! | was compressed by others (`.jsonl.gz`) | as if it had been sealed, once its length has stayed for a second: what was read of its day file is passed over. Beside a day file that begins as it does it is a copy |
@@ -58,9 +59,15 @@
 //! # What it costs
 //!
 //! Where nothing comes, two polls a second: one system call for each directory, and one for each file
-//! that is not sealed. 64 descriptors at most; of several directories 128, or eight for each. Lines that wait take 64 MiB at
-//! most, ids 50 MiB; where whoever takes the lines is slower than they come, they stay in the files.
+//! that is not sealed. 64 descriptors at most; of several directories 128, or eight for each, and two
+//! more where files are compared. Lines that wait take 64 MiB at most, ids 50 MiB; where whoever takes
+//! the lines is slower than they come, they stay in the files.
+//!
+//! A sealed file beside its day file, and what others compressed beside a sealed file, are compared to
+//! their ends, 4 MiB a poll. Until it is known whether one is a copy of the other, nothing is given out
+//! of it; other lines come meanwhile.
 
+mod compare;
 mod file;
 mod held;
 mod known;
@@ -175,8 +182,8 @@ impl Follow {
         self
     }
 
-    /// Gives out what has come. Reads 8 MiB at most, or a little more, so that whoever has to end
-    /// can; the first poll goes through what was there as well, however much that is, unless
+    /// Gives out what has come. Reads 8 MiB at most, or a little more, and compares 4 MiB, so that
+    /// whoever has to end can; the first poll goes through what was there as well, however much that is, unless
     /// [`Follow::until`] ends it.
     ///
     /// Whoever has to end sooner lets `each` break off: then the poll is over, and of what was there
@@ -195,7 +202,8 @@ impl Follow {
             Some(start) => self.give_what_was_there(start, &mut progress, each),
             None => ControlFlow::Continue(()),
         };
-        let is_more = begun.is_continue() && self.read(now, &mut progress, &mut told, each);
+        let mut is_more = begun.is_continue() && self.read(now, &mut progress, &mut told, each);
+        is_more |= self.places.iter().any(|place| place.comparisons.is_going_on());
         let Told { unreadable, away, back } = told;
         progress.reading.unreadable.extend(unreadable);
         (progress.away, progress.back) = (away, back);
@@ -211,8 +219,10 @@ impl Follow {
 
     fn look(&mut self, now: Instant, told: &mut Told) {
         let mut was_starved = false;
+        let mut left = compare::POLL_BYTES;
         for number in 0..self.places.len() {
             let mut own = Told::default();
+            self.places[number].comparisons.left = left;
             self.places[number].look(now, &self.wanted, &mut own);
             if self.places[number].is_starved {
                 was_starved = true;
@@ -223,6 +233,7 @@ impl Follow {
                 self.places[number].look(now, &self.wanted, &mut own);
             }
             told.add(own);
+            left = self.places[number].comparisons.left;
         }
         if was_starved {
             // Whoever reads needs some as well.

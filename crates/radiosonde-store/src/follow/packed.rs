@@ -3,11 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use crate::follow::file::{Ended, Followed, Piece};
+use crate::follow::file::{Ended, Followed, HEAD_BYTES, Piece};
 use crate::foreign;
 use crate::names::Form;
 use crate::reader::{Chunk, are_too_many};
 use crate::sealed::{self, Wanted};
+use crate::stored::StoredReader;
 
 /// A reader of one.
 #[derive(Debug)]
@@ -98,17 +99,41 @@ impl Followed {
     }
 }
 
-/// Whether a sealed file holds a file of so many bytes, as far as that can be told.
-///
-/// # Errors
-/// Where descriptors run out: then it is not known yet.
-pub(super) fn holds(path: &Path, length: u64) -> io::Result<bool> {
-    let places = sealed::Reader::open(path).and_then(sealed::Reader::into_places);
-    let end = |last: &sealed::Place| last.raw_offset.saturating_add(last.raw);
-    match places {
-        Ok((_, places)) => Ok(places.last().map_or(0, end) == length),
-        Err(error) if are_too_many(&error) => Err(error),
-        Err(_) => Ok(true),
+/// What tells a compressed file from others: how what it holds begins, and how long that is.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Empty where that cannot be told.
+    head: Vec<u8>,
+    /// As its index says.
+    pub(super) length: Option<u64>,
+}
+
+impl Facts {
+    /// # Errors
+    /// Where it cannot be opened. What is damaged is no error, but little is known of it.
+    pub(super) fn of(path: &Path, form: Form) -> io::Result<Self> {
+        let length = if form == Form::Sealed { sealed::raw_length(path)? } else { None };
+        let head = match first_bytes(StoredReader::open(path, form)?) {
+            Err(error) if are_too_many(&error) => return Err(error),
+            head => head.unwrap_or_default(),
+        };
+        Ok(Self { head, length })
+    }
+
+    /// Whether it begins as a file did of which these are the first bytes. `None` where that cannot be
+    /// told.
+    pub(super) fn begins_with(&self, head: &[u8]) -> Option<bool> {
+        begins_alike(&self.head, head)
+    }
+
+    /// Whether it holds a file of so many bytes that began so. Where its beginning cannot be told, its
+    /// name tells, and where its length cannot, its beginning does.
+    pub(super) fn holds(&self, head: &[u8], length: u64, has_its_name: bool) -> bool {
+        let begins = self.begins_with(head);
+        match self.length {
+            Some(raw) => raw == length && begins.unwrap_or(has_its_name),
+            None => begins == Some(true),
+        }
     }
 }
 
@@ -117,11 +142,21 @@ pub(super) fn holds(path: &Path, length: u64) -> io::Result<bool> {
 /// # Errors
 /// Where nothing of it can be read.
 pub(super) fn begins_with(path: &Path, head: &[u8]) -> io::Result<bool> {
-    match foreign::Reader::open(path)?.next_chunk()? {
-        Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. }) => {
-            let length = bytes.len().min(head.len());
-            Ok(length > 0 && bytes[..length] == head[..length])
+    let first = first_bytes(StoredReader::open(path, Form::Gzip)?)?;
+    Ok(begins_alike(&first, head).unwrap_or(false))
+}
+
+/// Some bytes at the beginning; none where there is no line that can be read.
+fn first_bytes(mut reader: StoredReader) -> io::Result<Vec<u8>> {
+    Ok(match reader.next_chunk()? {
+        Some(Chunk::Lines { offset: 0, bytes } | Chunk::HalfLine { offset: 0, bytes }) => {
+            bytes[..bytes.len().min(HEAD_BYTES)].to_vec()
         }
-        _ => Ok(false),
-    }
+        _ => Vec::new(),
+    })
+}
+
+fn begins_alike(one: &[u8], other: &[u8]) -> Option<bool> {
+    let length = one.len().min(other.len());
+    (length > 0).then(|| one[..length] == other[..length])
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::civil::Date;
 
+use crate::follow::compare::Comparisons;
 use crate::follow::file::{Ended, Followed, Identity};
 use crate::follow::known::Known;
 use crate::follow::read::Judge;
@@ -36,10 +37,14 @@ pub(super) struct Place {
     pub(super) sealed: BTreeSet<DayFile>,
     /// Sealed files that hold nothing but what is in their day files, which are there as well.
     pub(super) doubled: BTreeMap<DayFile, Doubled>,
+    /// Of files that may hold the same.
+    pub(super) comparisons: Comparisons,
     /// Files that others compressed.
     pub(super) turned: Turned,
     /// What was read of files whose names are gone.
     pub(super) known: Known,
+    /// Day files whose names are gone, as part 0, and of which it is not known yet what they became.
+    pub(super) awaited: BTreeSet<DayFile>,
     /// The last part of each day and slot.
     parts: BTreeMap<(Signal, Date, u32), u32>,
     identity: Option<Identity>,
@@ -112,8 +117,10 @@ impl Place {
             files: Vec::new(),
             sealed: BTreeSet::new(),
             doubled: BTreeMap::new(),
+            comparisons: Comparisons::default(),
             turned: Turned::default(),
             known: Known::default(),
+            awaited: BTreeSet::new(),
             parts: BTreeMap::new(),
             identity: None,
             listed: None,
@@ -132,6 +139,10 @@ impl Place {
     pub(super) fn look(&mut self, now: Instant, wanted: &Wanted, told: &mut Told) {
         let is_first = !std::mem::replace(&mut self.is_looked_at, true);
         (self.is_starved, self.was_first) = (false, is_first);
+        if self.comparisons.go_on() {
+            // What is known now is used by who goes through the list.
+            self.listed = None;
+        }
         let mut listed = self.list(now);
         if listed.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
             listed = self.list(now);
@@ -171,14 +182,18 @@ impl Place {
         self.sealed.retain(|day| sealed.contains(day));
         self.doubled.retain(|day, _| sealed.contains(day) && there.contains_key(day));
         self.note_gone(&plain, wanted, told);
+        self.comparisons.begin();
         for day in &sealed {
             if is_first {
                 let _ = self.sealed.insert(*day);
             } else if !self.is_doubled(*day, there.get(day)) {
-                self.note_sealed(*day, there.get(day), wanted, now, told);
+                self.note_sealed(*day, wanted, now, told);
             }
         }
         self.note_turned(&of(Form::Gzip).collect(), is_first, wanted, now, told);
+        if self.comparisons.end() {
+            self.listed = None;
+        }
         // A sealed file beside its day file was written before that.
         self.files.sort_by_key(|file| (order(file.day), !file.is_complete()));
         self.note_parts(&listed, is_fresh, told);
@@ -202,6 +217,7 @@ impl Place {
             // A directory of the same name: nothing in it was read.
             self.sealed.clear();
             self.doubled.clear();
+            self.comparisons = Comparisons::default();
             (self.turned, self.known) = (Turned::default(), Known::default());
             self.parts.clear();
             (self.listed, self.is_replaced) = (None, true);
@@ -221,6 +237,11 @@ impl Place {
         self.listed = Some(Listed { at: now, changed, is_settled });
         files.retain(|file| self.wants(file));
         Ok(Some(files))
+    }
+
+    /// Whether it is one day file, whatever is beside it.
+    pub(super) fn is_single(&self) -> bool {
+        self.single.is_some()
     }
 
     fn wants(&self, file: &StoredFile) -> bool {
@@ -375,7 +396,8 @@ impl Place {
             judge.begin();
             let mut is_active = false;
             // Somebody put another file in the place of one, which may be the same but for its end.
-            let before = self.known.beginning(file.day).filter(|_| file.is_fresh());
+            let before = self.known.beginning(file.day, file.identity);
+            let before = before.filter(|_| file.is_fresh());
             let begun = before.map_or(Ok(false), |before| file.go_on_behind(&path, before));
             let ended = begun.and_then(|_| {
                 file.read(&path, bytes, buffer, &mut |piece| {

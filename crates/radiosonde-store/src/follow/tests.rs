@@ -1,7 +1,9 @@
 //! Whatever becomes of the files, each line comes once.
 
+mod compared;
 mod compressed;
 mod odd;
+mod renamed;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

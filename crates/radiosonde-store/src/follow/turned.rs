@@ -6,13 +6,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::follow::compare::Pair;
 use crate::follow::file::{Followed, Identity};
-use crate::follow::packed::{begins_with, holds};
+use crate::follow::known::is_beside;
+use crate::follow::packed::{Facts, begins_with};
 use crate::follow::place::{Place, REMOVED, Told};
-use crate::foreign::holds_the_same;
 use crate::names::{DayFile, Form, StoredFile};
 use crate::reader::{are_too_many, open_plain};
-use crate::sealed::{Wanted, stands_for};
+use crate::sealed::Wanted;
 
 /// Files that others compress, by `gzip`: they appear before they are whole.
 #[derive(Debug, Default)]
@@ -65,8 +66,34 @@ pub(super) struct Doubled {
     sealed: Identity,
 }
 
+/// The other parts of the day files whose names are gone, listed when somebody asks.
+#[derive(Default)]
+struct Parts(Option<Vec<StoredFile>>);
+
+impl Parts {
+    /// Those of the same day and process, in one form.
+    fn of(&mut self, place: &Place, day: DayFile, form: Form) -> Vec<DayFile> {
+        let list = || match place.is_single() {
+            true => Vec::new(),
+            false => StoredFile::list(&place.dir).unwrap_or_default(),
+        };
+        let listed = self.0.get_or_insert_with(list).iter();
+        listed.filter(|file| file.form == form && is_beside(file.day, day)).map(|f| f.day).collect()
+    }
+
+    /// Whether a file is one of them.
+    fn has_plain(&mut self, place: &Place, file: &Followed) -> bool {
+        self.of(place, file.day, Form::Plain).into_iter().any(|day| {
+            let found = place.path_of(StoredFile::new(day, Form::Plain)).symlink_metadata();
+            found.is_ok_and(|found| Some(Identity::of(&found)) == file.identity)
+        })
+    }
+}
+
 /// What to do with a file that somebody compressed.
 enum Todo {
+    /// It is compared with others.
+    Compare,
     Wait,
     /// It holds what is read elsewhere, or was.
     Nothing,
@@ -83,6 +110,8 @@ impl Place {
     ) {
         let there: HashSet<Identity> = plain.iter().map(|(_, found)| Identity::of(found)).collect();
         let mut files = std::mem::take(&mut self.files);
+        let mut parts = Parts::default();
+        self.awaited.clear();
         let mut packed = files.iter().filter(|file| file.is_packed()).count();
         files.retain_mut(|file| {
             let is_there = |identity| there.contains(&identity);
@@ -93,8 +122,11 @@ impl Place {
                 file.lost_its_name();
                 return true;
             }
-            let is_kept = self.note_gone_closed(file, packed, wanted, told);
+            let is_kept = self.note_gone_closed(file, packed, &mut parts, wanted, told);
             packed += usize::from(file.is_packed());
+            if is_kept && !file.is_packed() {
+                let _ = self.awaited.insert(DayFile { part: 0, ..file.day });
+            }
             is_kept
         });
         self.files = files;
@@ -105,36 +137,39 @@ impl Place {
         &mut self,
         file: &mut Followed,
         packed: usize,
+        parts: &mut Parts,
         wanted: &Wanted,
         told: &mut Told,
     ) -> bool {
-        // The list may be older: a file is sealed before its name goes.
-        let path = |form| self.path_of(StoredFile::new(file.day, form));
-        let is_there = |form| path(form).symlink_metadata().is_ok();
-        let sealed = path(Form::Sealed);
-        if is_there(Form::Sealed) && !self.sealed.contains(&file.day) {
-            let is_read = if file.has_unread() { Ok(false) } else { holds(&sealed, file.length()) };
-            match is_read {
-                Ok(true) => {
-                    let _ = self.sealed.insert(file.day);
+        match self.sealed_form(file, parts) {
+            Ok(Some((day, is_read))) => {
+                if is_read {
+                    let _ = self.sealed.insert(day);
                     return false;
                 }
-                Ok(false) => {}
-                Err(_) => return self.has_to_wait(),
+                if packed >= self.open_files_max {
+                    (self.is_crowded, self.listed) = (true, None);
+                    return true;
+                }
+                let sealed = self.path_of(StoredFile::new(day, Form::Sealed));
+                match file.go_on_sealed(day, &sealed, wanted) {
+                    Ok(()) => {}
+                    Err(error) if are_too_many(&error) => return self.has_to_wait(),
+                    Err(error) => told.not_read(sealed, file.position(), error),
+                }
+                let _ = self.sealed.insert(day);
+                return file.is_packed();
             }
-            if packed >= self.open_files_max {
-                (self.is_crowded, self.listed) = (true, None);
-                return true;
-            }
-            match file.go_on_sealed(&sealed, wanted) {
-                Ok(()) => {}
-                Err(error) if are_too_many(&error) => return self.has_to_wait(),
-                Err(error) => told.not_read(sealed, file.position(), error),
-            }
-            let _ = self.sealed.insert(file.day);
-            return file.is_packed();
+            Ok(None) => {}
+            Err(_) => return self.has_to_wait(),
         }
-        let is_packed = is_there(Form::Gzip);
+        if parts.has_plain(self, file) {
+            // It was given another name since the list, which the next one has.
+            self.listed = None;
+            return true;
+        }
+        let path = |form| self.path_of(StoredFile::new(file.day, form));
+        let is_packed = path(Form::Gzip).symlink_metadata().is_ok();
         let is_replaced = || {
             let plain = open_plain(&path(Form::Plain));
             plain.is_ok_and(|(plain, _)| file.beginning().is_of(&plain).unwrap_or(false))
@@ -147,6 +182,78 @@ impl Place {
             self.turned.look_again(file.day);
         }
         false
+    }
+
+    /// The sealed form of a file whose name is gone, and whether nothing is in it that was not read.
+    /// The list may be older: a file is sealed before its name goes. What finds another sealed file of
+    /// its name is made a part first, and sealed as that.
+    ///
+    /// # Errors
+    /// Where descriptors run out.
+    fn sealed_form(
+        &self,
+        file: &Followed,
+        parts: &mut Parts,
+    ) -> io::Result<Option<(DayFile, bool)>> {
+        // Behind what was read, there may be lines nobody has seen.
+        let is_read = |facts: &Facts| !file.has_unread() && facts.length == Some(file.length());
+        let own = self.path_of(StoredFile::new(file.day, Form::Sealed));
+        if !self.sealed.contains(&file.day) && own.symlink_metadata().is_ok() {
+            match Facts::of(&own, Form::Sealed) {
+                Ok(facts) if facts.begins_with(file.head()) != Some(false) => {
+                    return Ok(Some((file.day, is_read(&facts))));
+                }
+                Ok(_) => {}
+                Err(error) if are_too_many(&error) => return Err(error),
+                // Whoever has to read it tells.
+                Err(_) => return Ok(Some((file.day, !file.has_unread()))),
+            }
+        }
+        for day in parts.of(self, file.day, Form::Sealed) {
+            if day == file.day || self.sealed.contains(&day) {
+                continue;
+            }
+            match Facts::of(&self.path_of(StoredFile::new(day, Form::Sealed)), Form::Sealed) {
+                Ok(facts) if facts.begins_with(file.head()) == Some(true) => {
+                    return Ok(Some((day, is_read(&facts))));
+                }
+                Err(error) if are_too_many(&error) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// How far a sealed file is read, or was, as the day file it was; `u64::MAX` is to its end.
+    ///
+    /// # Errors
+    /// Where descriptors run out: then it is not known yet.
+    fn read_of(&self, day: DayFile, path: &Path) -> io::Result<u64> {
+        let of_slot = self.files.iter().filter(|file| is_beside(file.day, day));
+        let lengths = of_slot.filter(|file| file.is_complete()).filter_map(|file| {
+            let length = file.plain_length()?;
+            Some((file, length))
+        });
+        let being_read: Vec<(&Followed, u64)> = lengths.collect();
+        if being_read.is_empty() && !self.known.has_any(day) {
+            return Ok(0);
+        }
+        let has_its_name = |file: &Followed| file.day == day;
+        match Facts::of(path, Form::Sealed) {
+            Ok(facts) => {
+                // By its descriptor, to its end.
+                let is_read = being_read
+                    .iter()
+                    .any(|(file, length)| facts.holds(file.head(), *length, has_its_name(file)));
+                Ok(if is_read { u64::MAX } else { self.known.read_of(day, &facts) })
+            }
+            Err(error) if are_too_many(&error) => Err(error),
+            Err(_) => {
+                let is_read = self.known.has_read(day)
+                    || being_read.iter().any(|(file, _)| has_its_name(file));
+                Ok(if is_read { u64::MAX } else { 0 })
+            }
+        }
     }
 
     /// Descriptors ran out: what is to be done with a file is done with the next look.
@@ -164,28 +271,32 @@ impl Place {
         let path = |form| self.path_of(StoredFile::new(day, form));
         let (plain_path, sealed_path) = (path(Form::Plain), path(Form::Sealed));
         let there = |path: &Path| path.symlink_metadata().ok().as_ref().map(Identity::of);
-        let Some(sealed) = there(&sealed_path) else {
+        let Ok(found) = sealed_path.symlink_metadata() else {
             self.listed = None;
             return true;
         };
-        let both = Doubled { plain, sealed };
+        let both = Doubled { plain, sealed: Identity::of(&found) };
         if self.doubled.get(&day) == Some(&both) {
             return true;
         }
-        let is_same = stands_for(&plain_path, &sealed_path);
+        let (files, length) = ([plain, both.sealed], found.len());
+        let pair = Pair { day, form: Form::Sealed, files, length };
+        let is_same = self.comparisons.ask(pair, [&plain_path, &sealed_path]);
         // One of them may have been sealed, taken back or begun anew since the list.
         if there(&plain_path) != Some(plain) || there(&sealed_path) != Some(both.sealed) {
             self.listed = None;
             return true;
         }
         match is_same {
-            Ok(true) => {
+            // The day file is read meanwhile.
+            Ok(None) => true,
+            Ok(Some(true)) => {
                 let _ = self.doubled.insert(day, both);
                 true
             }
             Err(error) if are_too_many(&error) => self.has_to_wait(),
             // Better a line twice than none; what cannot be read is told by whoever reads it.
-            Ok(false) | Err(_) => false,
+            Ok(Some(false)) | Err(_) => false,
         }
     }
 
@@ -193,39 +304,27 @@ impl Place {
     pub(super) fn note_sealed(
         &mut self,
         day: DayFile,
-        plain: Option<&Identity>,
         wanted: &Wanted,
         now: Instant,
         told: &mut Told,
     ) {
-        let mut of_day = self.files.iter().filter(|file| file.day == day);
-        // Its day file waits for a descriptor.
-        let is_awaited = |file: &Followed| {
-            file.identity.is_some() && file.identity.as_ref() != plain && !file.is_complete()
-        };
-        if self.sealed.contains(&day) || of_day.clone().any(is_awaited) {
+        let is_awaited = self.awaited.contains(&DayFile { part: 0, ..day });
+        if self.sealed.contains(&day) || is_awaited {
             return;
         }
         let path = self.path_of(StoredFile::new(day, Form::Sealed));
-        let read = of_day.find(|file| file.is_complete());
-        let length = read.and_then(Followed::plain_length);
-        // It is read to its end by its descriptor, or was.
-        let is_read = match length.map_or(Ok(false), |length| holds(&path, length)) {
-            Ok(false) => self.known.has_read(day, &path),
-            is_read => is_read,
-        };
-        match is_read {
-            Ok(true) => {
+        let position = match self.read_of(day, &path) {
+            Ok(u64::MAX) => {
                 let _ = self.sealed.insert(day);
                 return;
             }
-            Ok(false) => {}
+            Ok(position) => position,
             Err(_) => {
                 let _ = self.has_to_wait();
                 return;
             }
-        }
-        let opened = self.open_packed((day, Form::Sealed), &path, 0, wanted, now);
+        };
+        let opened = self.open_packed((day, Form::Sealed), &path, position, wanted, now);
         match opened {
             Some(Ok(())) => {}
             None => return,
@@ -277,6 +376,7 @@ impl Place {
             let Ok(found) = path.symlink_metadata() else { continue };
             let todo = self.look_at_turned(day, &found, is_first, now);
             match todo {
+                Todo::Compare => continue,
                 Todo::Wait => {
                     self.listed = None;
                     continue;
@@ -315,26 +415,54 @@ impl Place {
             return Todo::Nothing;
         }
         let mut of_day = self.files.iter().filter(|file| file.day == day);
-        // Somebody is at work on it, or its day file is being read to its end.
-        let is_read = of_day.clone().any(Followed::is_complete);
+        // Somebody is at work on it, or its day file is being read to its end, which may have had
+        // another name.
+        let mut of_slot = self.files.iter().filter(|file| is_beside(file.day, day));
+        let is_read = of_slot.any(Followed::is_complete);
         if now.saturating_duration_since(file.since) < SETTLED || is_read {
             return Todo::Wait;
         }
         let path = self.dir.join(StoredFile::new(day, Form::Gzip).file_name());
-        let sealed = self.dir.join(StoredFile::new(day, Form::Sealed).file_name());
         // Beside its day file what cannot be read is not whole yet.
         let is_copy = of_day.any(|plain| begins_with(&path, plain.head()).unwrap_or(true))
-            || self.turned.unsealed.contains(&day)
-            || self.sealed.contains(&day)
-                && holds_the_same(&sealed, Form::Sealed, &path, &|| false).unwrap_or(false);
-        match self.known.position(day, &path) {
-            _ if is_copy => {}
-            Some(u64::MAX) => {}
-            Some(known) => return Todo::ReadFrom(known.max(file.position)),
-            None => return Todo::ReadFrom(file.position),
+            || self.turned.unsealed.contains(&day);
+        let from = match self.known.position(day, &path) {
+            _ if is_copy => u64::MAX,
+            Some(known) => known.max(file.position),
+            None => file.position,
+        };
+        let is_copy = from == u64::MAX;
+        let is_copy = match is_copy || !self.sealed.contains(&day) {
+            true => Some(is_copy),
+            false => self.is_sealed_copy(day, found, &path),
+        };
+        match is_copy {
+            None => Todo::Compare,
+            Some(false) => Todo::ReadFrom(from),
+            Some(true) => {
+                if let Some(file) = self.turned.files.get_mut(&day) {
+                    file.is_known = true;
+                }
+                Todo::Nothing
+            }
         }
-        file.is_known = true;
-        Todo::Nothing
+    }
+
+    /// Whether what others compressed holds the same as the sealed file beside it. `None` while that is
+    /// not known.
+    fn is_sealed_copy(&mut self, day: DayFile, found: &Metadata, path: &Path) -> Option<bool> {
+        let sealed = self.path_of(StoredFile::new(day, Form::Sealed));
+        let Ok(read) = sealed.symlink_metadata() else { return Some(false) };
+        let (files, length) = ([Identity::of(&read), Identity::of(found)], found.len());
+        let pair = Pair { day, form: Form::Gzip, files, length };
+        match self.comparisons.ask(pair, [&sealed, path]) {
+            Ok(is_same) => is_same,
+            Err(error) if are_too_many(&error) => {
+                let _ = self.has_to_wait();
+                None
+            }
+            Err(_) => Some(false),
+        }
     }
 }
 

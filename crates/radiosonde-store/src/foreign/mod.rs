@@ -64,7 +64,7 @@ pub use crate::foreign::reader::Reader;
 
 pub(crate) use crate::foreign::format::Format;
 pub(crate) use crate::foreign::input::{Named, resolve};
-pub(crate) use crate::foreign::same::holds_the_same;
+pub(crate) use crate::foreign::same::{Same, holds_the_same};
 
 #[cfg(feature = "gzip")]
 #[cfg(test)]

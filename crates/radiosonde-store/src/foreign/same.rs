@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use crate::blocks::BLOCK_BYTES;
 use crate::foreign::Reader;
 use crate::names::Form;
-use crate::reader::Chunk;
+use crate::reader::{Chunk, are_too_many};
 use crate::stored::StoredReader;
 
 /// Whether a reader that has read one form of a day file needs the compressed one no more, since it
@@ -21,32 +22,68 @@ pub(crate) fn holds_the_same(
     compressed: &Path,
     is_stopped: &dyn Fn() -> bool,
 ) -> io::Result<bool> {
-    let Ok(mut theirs) = Reader::open(compressed) else { return Ok(false) };
-    let mut ours = Ours::open(read, form)?;
-    let mut is_compared = false;
+    let mut same = Same::open(read, form, compressed)?;
     loop {
         if is_stopped() {
             return Ok(true);
         }
-        match theirs.next_chunk() {
-            Ok(Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. })) => {
-                if !ours.goes_on_with(bytes)? {
-                    return Ok(false);
-                }
-                is_compared = true;
-            }
-            // It may have been made while the other one was written, which goes on.
-            Ok(None) => return Ok(true),
-            // A line nobody can read, whatever is in it.
-            Ok(Some(Chunk::Overlong { .. })) if ours.is_overlong()? => {}
-            Ok(Some(Chunk::Overlong { .. })) => return Ok(false),
-            // What is before it is the same.
-            Ok(Some(Chunk::Damaged(_))) | Err(_) => return Ok(is_compared),
+        if let Some(is_same) = same.go_on(&mut { BLOCK_BYTES as u64 })? {
+            return Ok(is_same);
         }
     }
 }
 
+/// The same of what is compared piece by piece.
+#[derive(Debug)]
+pub(crate) struct Same {
+    /// `None` where nothing of it can be read.
+    theirs: Option<Reader>,
+    ours: Ours,
+    is_compared: bool,
+}
+
+impl Same {
+    /// # Errors
+    /// Where what was read cannot be read again, or descriptors run out.
+    pub(crate) fn open(read: &Path, form: Form, compressed: &Path) -> io::Result<Self> {
+        let theirs = match Reader::open(compressed) {
+            Err(error) if are_too_many(&error) => return Err(error),
+            theirs => theirs.ok(),
+        };
+        Ok(Self { theirs, ours: Ours::open(read, form)?, is_compared: false })
+    }
+
+    /// Compares so many bytes, or a piece more, and takes them off. `None` where it is not known after
+    /// that.
+    ///
+    /// # Errors
+    /// Where what was read cannot be read again.
+    pub(crate) fn go_on(&mut self, room: &mut u64) -> io::Result<Option<bool>> {
+        let Self { theirs, ours, is_compared } = self;
+        let Some(theirs) = theirs else { return Ok(Some(false)) };
+        while *room > 0 {
+            let bytes = match theirs.next_chunk() {
+                Ok(Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. })) => bytes,
+                // It may have been made while the other one was written, which goes on.
+                Ok(None) => return Ok(Some(true)),
+                // A line nobody can read, whatever is in it.
+                Ok(Some(Chunk::Overlong { .. })) if ours.is_overlong()? => continue,
+                Ok(Some(Chunk::Overlong { .. })) => return Ok(Some(false)),
+                // What is before it is the same.
+                Ok(Some(Chunk::Damaged(_))) | Err(_) => return Ok(Some(*is_compared)),
+            };
+            *room = room.saturating_sub(bytes.len() as u64);
+            if !ours.goes_on_with(bytes)? {
+                return Ok(Some(false));
+            }
+            *is_compared = true;
+        }
+        Ok(None)
+    }
+}
+
 /// What was read already, once more.
+#[derive(Debug)]
 struct Ours {
     reader: StoredReader,
     /// Bytes that have not been compared.

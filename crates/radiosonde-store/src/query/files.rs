@@ -46,28 +46,34 @@ impl Files {
         stretch: Stretch,
         out: &mut Vec<u8>,
     ) -> Result<(), (u64, io::Error)> {
+        out.clear();
         let Self { open, decoder, lost } = self;
-        let of = |source: &Source| open_day_file(source);
-        let read = opened(open, number, || of(source))
-            .map_err(|error| (stretch.start, error))
-            .and_then(|file| file.read(decoder, stretch, out));
-        let Err(error) = read else { return Ok(()) };
-        if lost.insert(number) {
-            let before = open.remove(&number);
-            let mut found = Vec::new();
-            for other in moved_to(source) {
-                let read = opened(open, number, || of(&other))
-                    .map_err(|error| (stretch.start, error))
-                    .and_then(|file| file.read(decoder, stretch, &mut found));
-                if read.is_ok() {
-                    let _ = lost.remove(&number);
-                    *out = found;
-                    return Ok(());
-                }
-                let _ = open.remove(&number);
-            }
-            open.extend(before.map(|before| (number, before)));
+        let mut read = |source: &Source, open: &mut HashMap<_, _>, out: &mut Vec<u8>| {
+            opened(open, number, || open_day_file(source))
+                .map_err(|error| (stretch.start, error))
+                .and_then(|file| file.read(decoder, stretch, out))
+        };
+        let Err(mut error) = read(source, open, out) else { return Ok(()) };
+        if !lost.insert(number) {
+            return Err(error);
         }
+        let mut instead = open.remove(&number);
+        let is_gone = instead.is_none();
+        for other in moved_to(source) {
+            let mut found = Vec::new();
+            let Err(other_error) = read(&other, open, &mut found) else {
+                let _ = lost.remove(&number);
+                *out = found;
+                return Ok(());
+            };
+            let other_file = open.remove(&number);
+            let is_short = (found.len() as u64) < stretch.end - stretch.start;
+            let is_damaged = is_short && other_error.1.kind() == io::ErrorKind::InvalidData;
+            if is_gone && is_damaged && source.in_form(Form::Sealed).as_ref() == Some(&other) {
+                (instead, error, *out) = (other_file, other_error, found);
+            }
+        }
+        open.extend(instead.map(|file| (number, file)));
         Err(error)
     }
 

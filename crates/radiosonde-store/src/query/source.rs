@@ -157,11 +157,17 @@ pub(super) enum Ended {
     Unread,
 }
 
-/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in a
-/// compressed form, or, where that was there already and held something else, under the name of a
-/// part.
+/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in
+/// another form, or, where its compressed one was there already and held something else, under the
+/// name of a part.
 pub(super) fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
-    let Some(StoredFile { day, form: Form::Plain, .. }) = source.file() else { return Vec::new() };
+    let Some(StoredFile { day, form, .. }) = source.file() else { return Vec::new() };
+    if form != Form::Plain {
+        // Somebody has unpacked it, or compressed it in the other way.
+        let others = [Form::Plain, Form::Sealed, Form::Gzip].into_iter();
+        let others = others.filter(|other| *other != form).filter_map(|form| source.in_form(form));
+        return others.filter(|other| !files.contains(other)).collect();
+    }
     let compressed = [Form::Sealed, Form::Gzip].map(|form| {
         let file = Source::day(source.dir.clone(), StoredFile::new(day, form));
         (!files.contains(&file)).then_some(file)

@@ -78,6 +78,37 @@ fn a_file_that_becomes_a_part_while_it_is_merged_is_read_where_it_is_then() {
 }
 
 #[test]
+fn a_file_that_is_sealed_and_damaged_while_it_is_merged_is_read_but_for_that() {
+    let dir = dir(&[(ONE, lines([1]).as_bytes()), (TWO, lines(2..9).as_bytes())]);
+    let (plain, sealed) = (dir.path().join(TWO), dir.path().join(format!("{TWO}.zst")));
+    let (found, reading) = changed(&dir, |_| {
+        // A frame for each line.
+        let _ = crate::fuzzing::seal_in_frames(&plain, &sealed, 10).unwrap();
+        fs::remove_file(&plain).unwrap();
+        let mut bytes = fs::read(&sealed).unwrap();
+        bytes[40] ^= 1;
+        fs::write(&sealed, bytes).unwrap();
+    });
+    assert_eq!(found, ["m1", "m3", "m4", "m5", "m6", "m7", "m8"]);
+    assert_eq!(reading.unreadable.len(), 1, "{reading:?}");
+    let told = &reading.unreadable[0];
+    assert_eq!((&told.path, told.offset), (&plain, 0));
+    assert!(told.error.to_string().contains("frame 0"), "{told:?}");
+}
+
+#[test]
+fn of_a_file_that_is_removed_nothing_of_another_comes_instead() {
+    let of = |file: &str, numbers: &[u32]| {
+        let lines = lines(numbers.iter().copied()).replace("\"id\"", "\"no\"");
+        lines.replace("\"msg\":\"", &format!("\"msg\":\"{file}-"))
+    };
+    let (one, two) = (of("one", &[1, 2]), of("two", &[2]));
+    let dir = dir(&[(ONE, one.as_bytes()), (TWO, two.as_bytes())]);
+    let (found, reading) = changed(&dir, |dir| fs::remove_file(dir.join(TWO)).unwrap());
+    assert_eq!((found.join(" ").as_str(), reading.unreadable.len()), ("one-m1 one-m2", 1));
+}
+
+#[test]
 fn a_file_that_is_removed_cut_off_or_overwritten_while_it_is_merged_is_told_with_its_place() {
     let text = lines([2, 4]);
     let size = text.len() as u64 / 2;

@@ -1,5 +1,6 @@
 //! Queries over sealed files, held against the same over day files.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -175,6 +176,39 @@ fn a_file_that_is_sealed_during_the_query_is_still_found() {
     });
     assert_eq!(found, 2_001);
     assert_eq!((reading.files_read, reading.is_partial()), (2, false));
+}
+
+/// Who wants to grep archives unpacks them, whoever else reads them.
+#[test]
+fn a_file_that_is_unpacked_during_the_query_is_still_found() {
+    for suffix in ["zst", "gz"] {
+        let dir = dir(&[
+            ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
+            (PLAIN, content(20).as_slice()),
+        ]);
+        let packed = dir.path().join(format!("{PLAIN}.{suffix}"));
+        match suffix {
+            "gz" => {
+                let file = fs::File::create(&packed).unwrap();
+                let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+                gzip.write_all(&content(20)).unwrap();
+                let _ = gzip.finish().unwrap();
+            }
+            _ => drop(seal_in(&dir)),
+        }
+        let (plain, aside) = (dir.path().join(PLAIN), dir.path().join("aside"));
+        fs::rename(&plain, &aside).unwrap();
+        let (mut unpacked, mut found) = (false, 0);
+        let reading = query(&dir).scan(&mut |_| {
+            if !std::mem::replace(&mut unpacked, true) {
+                fs::rename(&aside, &plain).unwrap();
+                fs::remove_file(&packed).unwrap();
+            }
+            found += 1;
+        });
+        assert_eq!(found, 2_001, "{suffix}");
+        assert_eq!((reading.files_read, reading.is_partial()), (2, false), "{suffix}");
+    }
 }
 
 #[test]

@@ -150,42 +150,108 @@ fn window_log(raw: u64) -> u32 {
 /// else: all of it, or its beginning, where it went on. Quick where the index is usable: the checksum
 /// is compared. Otherwise the frames are, up to the first that is damaged.
 pub(crate) fn stands_for(plain: &Path, sealed: &Path) -> io::Result<bool> {
-    let (plain, length) = open_plain(plain)?;
-    let (file, sealed_length) = open_plain(sealed)?;
-    match Index::read(&file, sealed_length) {
-        Ok(index) => {
-            let sealed = index.totals.raw;
-            Ok(sealed <= length && checksum(&plain, sealed)? == index.totals.crc)
+    let mut beside = Beside::open(plain, sealed)?;
+    loop {
+        if let Some(is_same) = beside.go_on(&mut { u64::MAX })? {
+            return Ok(is_same);
         }
-        Err(Unusable::Damaged(_)) => begins_alike(&plain, sealed),
-        Err(Unusable::Io(error)) => Err(error),
     }
 }
 
-fn checksum(file: &File, length: u64) -> io::Result<u32> {
-    let mut summed = Summed { inner: file.take(length), crc: 0 };
-    let _ = io::copy(&mut summed, &mut io::sink())?;
-    Ok(summed.crc)
+/// The same of what is compared piece by piece.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    plain: File,
+    left: Left,
 }
 
-/// Compares a sealed file without a usable index up to where it is damaged.
-fn begins_alike(plain: &File, sealed: &Path) -> io::Result<bool> {
-    let mut reader = Reader::open(sealed)?;
-    let mut theirs = Vec::new();
-    while let Some(chunk) = reader.next_chunk()? {
-        match chunk {
-            Chunk::HalfLine { bytes, .. } | Chunk::Lines { bytes, .. } => {
-                theirs.clear();
-                let _ = plain.take(bytes.len() as u64).read_to_end(&mut theirs)?;
-                if theirs != bytes {
-                    return Ok(false);
+/// What there is to be compared.
+#[derive(Debug)]
+enum Left {
+    /// So many bytes of the day file, which bring its checksum from one to the other.
+    Sum {
+        bytes: u64,
+        crc: u32,
+        whole: u32,
+    },
+    /// A sealed file without a usable index, up to where it is damaged.
+    Frames(Box<Reader>),
+    Known(bool),
+}
+
+impl Beside {
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn open(plain: &Path, sealed: &Path) -> io::Result<Self> {
+        let (plain, length) = open_plain(plain)?;
+        let (file, sealed_length) = open_plain(sealed)?;
+        let left = match Index::read(&file, sealed_length) {
+            Ok(index) if index.totals.raw > length => Left::Known(false),
+            Ok(index) => Left::Sum { bytes: index.totals.raw, crc: 0, whole: index.totals.crc },
+            Err(Unusable::Damaged(_)) => Left::Frames(Box::new(Reader::open(sealed)?)),
+            Err(Unusable::Io(error)) => return Err(error),
+        };
+        Ok(Self { plain, left })
+    }
+
+    /// Compares so many bytes, or a frame more, and takes them off. `None` where it is not known after
+    /// that.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn go_on(&mut self, room: &mut u64) -> io::Result<Option<bool>> {
+        match &mut self.left {
+            Left::Known(is_same) => return Ok(Some(*is_same)),
+            Left::Sum { bytes, crc, whole } => {
+                let wanted = (*bytes).min(*room);
+                let mut summed = Summed { inner: (&self.plain).take(wanted), crc: *crc };
+                let read = io::copy(&mut summed, &mut io::sink())?;
+                (*bytes, *crc) = (*bytes - read, summed.crc);
+                *room -= read;
+                if *bytes == 0 || read < wanted {
+                    return Ok(Some(*bytes == 0 && crc == whole));
                 }
             }
-            Chunk::Damaged(damage) if !damage.lines_lost => {}
-            Chunk::Damaged(_) | Chunk::Overlong { .. } => return Ok(true),
+            Left::Frames(reader) => {
+                while *room > 0 {
+                    let Some(bytes) = next_bytes(reader)? else { return Ok(Some(true)) };
+                    *room = room.saturating_sub(bytes.len() as u64);
+                    let mut ours = Vec::new();
+                    let _ = (&self.plain).take(bytes.len() as u64).read_to_end(&mut ours)?;
+                    if ours != bytes {
+                        return Ok(Some(false));
+                    }
+                }
+            }
         }
+        Ok(None)
     }
-    Ok(true)
+}
+
+/// What comes next in a sealed file; `None` at its end, and where it is damaged.
+fn next_bytes(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        return Ok(match reader.next_chunk()? {
+            Some(Chunk::HalfLine { bytes, .. } | Chunk::Lines { bytes, .. }) => {
+                Some(bytes.to_vec())
+            }
+            Some(Chunk::Damaged(damage)) if !damage.lines_lost => continue,
+            Some(Chunk::Damaged(_) | Chunk::Overlong { .. }) | None => None,
+        });
+    }
+}
+
+/// How many bytes a sealed file holds, as its index says. `None` where that cannot be used.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn raw_length(sealed: &Path) -> io::Result<Option<u64>> {
+    let (file, length) = open_plain(sealed)?;
+    match Index::open(&file, length) {
+        Ok(index) => Ok(Some(index.totals.raw)),
+        Err(Unusable::Damaged(_)) => Ok(None),
+        Err(Unusable::Io(error)) => Err(error),
+    }
 }
 
 /// Sums up what is read.

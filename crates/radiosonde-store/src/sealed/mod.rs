@@ -125,7 +125,7 @@ pub use crate::sealed::reader::Reader;
 pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
-pub(crate) use crate::sealed::compare::stands_for;
+pub(crate) use crate::sealed::compare::{Beside, raw_length, stands_for};
 pub(crate) use crate::sealed::frames::{Decoder, Place};
 pub(crate) use crate::sealed::index::sections;
 pub(crate) use crate::sealed::look::read_exact_at;

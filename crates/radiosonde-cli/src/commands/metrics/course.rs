@@ -99,19 +99,22 @@ impl Course {
             let (least, most) = self.between.unwrap_or((value, value));
             self.between = Some((least.min(value), most.max(value)));
         }
-        let Some(cells) = &mut self.cells else { return };
-        let to = ts.as_microsecond();
-        if let Some(last) = self.last.as_ref().filter(|last| last.value.is_finite()) {
-            let from = last.ts.as_microsecond();
-            if to - from <= STALE_US {
-                let us = seconds(from, to);
-                cells.spread(from, to, |cell, part| {
-                    cell.merge(&Ratio { of: last.value * us * part, over: us * part });
-                });
-            }
+        self.stood_until(ts);
+        if let Some(cells) = self.cells.as_mut().filter(|_| value.is_finite()) {
+            let ratio = Ratio { of: value * MOMENT_S, over: MOMENT_S };
+            cells.at(ts.as_microsecond()).merge(&ratio);
         }
-        if value.is_finite() {
-            cells.at(to).merge(&Ratio { of: value * MOMENT_S, over: MOMENT_S });
+    }
+
+    /// A gauge stands where it was seen last, unless that is too long ago.
+    fn stood_until(&mut self, ts: Timestamp) {
+        let (Some(cells), Some(last)) = (&mut self.cells, &self.last) else { return };
+        let (from, to) = (last.ts.as_microsecond(), ts.as_microsecond());
+        if last.value.is_finite() && to - from <= STALE_US {
+            let us = seconds(from, to);
+            cells.spread(from, to, |cell, part| {
+                cell.merge(&Ratio { of: last.value * us * part, over: us * part });
+            });
         }
     }
 
@@ -185,6 +188,31 @@ impl Course {
                 cell.merge(&Ratio { of: of * part, over: over * part });
             });
         }
+    }
+
+    /// Goes on with the course of a process that came after this one, from its first snapshot on: as if
+    /// all of them had been taken here.
+    pub(super) fn go_on(&mut self, mut later: Self, from: Timestamp) {
+        if let Some(last) = &self.last {
+            later.rose_from(span(last.ts, from, true).0);
+        }
+        if let Some((least, most)) = self.between {
+            self.stood_until(from);
+            let (low, high) = later.between.unwrap_or((least, most));
+            self.between = Some((least.min(low), most.max(high)));
+        } else {
+            self.between = later.between;
+        }
+        self.grown.value += later.grown.value;
+        self.grown.count = self.grown.count.saturating_add(later.grown.count);
+        self.grown.sum += later.grown.sum;
+        if !later.grown.buckets.is_empty() {
+            self.grown.add(&later.grown.buckets, &[]);
+        }
+        if let (Some(cells), Some(more)) = (&mut self.cells, later.cells) {
+            cells.absorb(more);
+        }
+        self.last = later.last.or_else(|| self.last.take());
     }
 
     /// What a counter or a distribution had counted before its first snapshot here.

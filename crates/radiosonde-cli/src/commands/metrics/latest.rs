@@ -1,6 +1,7 @@
 //! The latest value of each series, and how it went.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::{Found, Query};
 
 use super::course::{Course, Last};
+use super::lanes::{Beside, Runs};
 use super::table::{Row, Table};
 use super::totals::Totals;
 use super::{SERIES_MAX, is_named, say_cut, say_refused, unnamed};
@@ -70,6 +72,7 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
         starts = all_starts(&wider);
     }
     latest.rise(&starts, asked);
+    latest.join();
     let changes =
         if are_changes { exported_changes(&query, args, &mut latest) } else { Totals::default() };
     if let Some(limit) = select.limit {
@@ -151,18 +154,23 @@ struct Latest {
 }
 
 /// A series of one process. A restarted process goes on in its slot, so that only its latest run is
-/// shown; processes side by side have slots of their own.
+/// shown; processes side by side have slots of their own. A file that is not of one process alone says
+/// nothing of slots: there the ids of the lines tell processes apart.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
     service: String,
     machine: String,
     dir: PathBuf,
     slot: u32,
+    /// Where slots are not known.
+    process: Option<String>,
     series: String,
 }
 
 #[derive(Debug)]
 struct Series {
+    /// Of the first snapshot and of the latest.
+    from: Timestamp,
     ts: Timestamp,
     /// The latest line, as it is stored.
     raw: String,
@@ -195,6 +203,7 @@ impl Latest {
         let instance = found.line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
             series.course.take(ts, instance, &metric);
+            series.from = series.from.min(ts);
             if series.ts <= ts {
                 (series.ts, series.raw) = (ts, found.line.raw);
             }
@@ -213,7 +222,7 @@ impl Latest {
         }
         let mut course = Course::new(picture, before.map(|(_, stood)| stood));
         course.take(ts, instance, &metric);
-        let _ = self.of.insert(place, Series { ts, raw: found.line.raw, course });
+        let _ = self.of.insert(place, Series { from: ts, ts, raw: found.line.raw, course });
     }
 
     /// Takes what series stood at in their first snapshots as their rise, where it is known since when.
@@ -228,6 +237,32 @@ impl Latest {
                 // The picture begins there.
                 *self.axis.at(from) += 1;
                 series.course.rose_from(from);
+            }
+        }
+    }
+
+    /// Makes one series of those whose processes came one after the other where slots are not known, as
+    /// if they had had one.
+    fn join(&mut self) {
+        let mut runs = Runs::default();
+        for (place, series) in &self.of {
+            if let Some(process) = &place.process {
+                runs.take(place.beside(), process, series.from, series.ts);
+            }
+        }
+        if runs.is_empty() {
+            return;
+        }
+        let lanes = runs.lanes();
+        let mut all: Vec<(Place, Series)> = std::mem::take(&mut self.of).into_iter().collect();
+        all.sort_by_key(|(_, series)| series.from);
+        for (mut place, series) in all {
+            if let Some(process) = place.process.take() {
+                place.process = lanes.get(&(place.beside(), process)).cloned().flatten();
+            }
+            match self.of.entry(place) {
+                Entry::Vacant(entry) => drop(entry.insert(series)),
+                Entry::Occupied(entry) => entry.into_mut().go_on(series),
             }
         }
     }
@@ -292,6 +327,12 @@ impl Latest {
 }
 
 impl Series {
+    /// Goes on with that of a process that came after it.
+    fn go_on(&mut self, later: Self) {
+        self.course.go_on(later.course, later.from);
+        (self.ts, self.raw) = (later.ts, later.raw);
+    }
+
     fn row(
         &self,
         place: &Place,
@@ -337,19 +378,28 @@ impl Series {
 
 impl Place {
     fn of(found: &Found<'_>, metric: &Metric<'_>) -> Self {
+        let process = found.line.process().unwrap_or_default();
         Self {
             service: found.line.service.clone().unwrap_or_default(),
             machine: found.line.machine_id.clone().unwrap_or_default(),
             dir: found.dir.to_owned(),
             slot: slot(found),
+            process: found.file.is_none().then(|| process.to_owned()),
             series: metric.series(),
         }
+    }
+
+    /// All that processes in one file have in common.
+    fn beside(&self) -> Beside {
+        (self.service.clone(), self.machine.clone(), self.dir.clone())
     }
 
     /// `usage-ingestion · web-1 · /var/lib/svc/telemetry`
     fn heading(&self) -> String {
         let slot = if self.slot == 0 { String::new() } else { format!("slot {}", self.slot) };
-        [shown(&self.service), shown(&self.machine), show(&self.dir), slot]
+        let process = self.process.as_ref().filter(|process| !process.is_empty());
+        let process = process.map_or_else(String::new, |name| format!("process {}", shown(name)));
+        [shown(&self.service), shown(&self.machine), show(&self.dir), slot, process]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()

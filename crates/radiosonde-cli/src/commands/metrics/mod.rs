@@ -3,6 +3,7 @@
 
 mod client;
 mod course;
+mod lanes;
 mod latest;
 mod prometheus;
 mod table;

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             print_json(&object.to_string(), out)?;
         }
         out.flush()?;
-        top.copies().iter().for_each(|told| eprintln!("radiosonde: {told}"));
+        top.seen.copies().iter().for_each(|told| eprintln!("radiosonde: {told}"));
     } else if any {
         top.head(screen, out)?;
         for section in sections {
@@ -160,20 +160,10 @@ impl Top {
     fn head(&self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         let Some((from, to)) = self.time else { return Ok(()) };
         let mut told = vec![many(self.lines, "line"), range(from, to)];
-        told.extend(self.copies());
+        told.extend(self.seen.copies());
         let told = screen.fold(&told, " · ");
         writeln!(out, "{}", screen.paint.with(color::NAME, &told))?;
         Ok(())
-    }
-
-    /// How many lines were not counted, as they were already; and of how many that is not known.
-    fn copies(&self) -> Vec<String> {
-        let (copies, unknown) = (self.seen.twice(), self.seen.unlisted());
-        let told = (copies > 0).then(|| format!("{} of lines left out", copies_of(copies)));
-        let not_known = || {
-            format!("there is no room to tell whether {} are copies", many(unknown, "more line"))
-        };
-        told.into_iter().chain((unknown > 0).then(not_known)).collect()
     }
 
     /// The time that rates are of: the one that was asked for, else the one of the lines.
@@ -200,11 +190,6 @@ impl Top {
 /// `in shop`; nothing for a line that names no service.
 fn in_service(service: &str) -> String {
     if service.is_empty() { String::new() } else { format!("in {}", shown(service)) }
-}
-
-/// `1 copy`, `2 copies`
-fn copies_of(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "copy" } else { "copies" })
 }
 
 /// `12.5 %`

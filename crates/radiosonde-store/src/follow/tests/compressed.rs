@@ -245,3 +245,33 @@ fn a_sealed_file_that_is_the_beginning_of_its_day_file_is_not_read_beside_it() {
     play.seal(FIRST);
     assert_eq!((play.given(), play.told()), ("4".to_owned(), vec![]));
 }
+
+#[cfg(feature = "gzip")]
+#[test]
+fn what_others_compress_by_zstd_goes_on_where_the_day_file_was() {
+    use crate::fuzzing::{Packing, pack};
+
+    let others = |number| line(number).replace("\"id\"", "\"no\"");
+    for is_closed in [false, true] {
+        for unread in [0, 2] {
+            let case = format!("{is_closed} {unread}");
+            let mut play = Play::new(Start::Now);
+            let mut text: String = (0..3).map(others).collect();
+            append(&play.path(FIRST), &text);
+            assert_eq!(play.given(), "", "{case}");
+            if is_closed {
+                let _ = play.follow.places[0].close_all();
+            }
+            // Written and compressed between two looks; how much it holds tells nobody.
+            let rest: String = (3..3 + unread).map(others).collect();
+            append(&play.path(FIRST), &rest);
+            text += &rest;
+            let packed = play.path(&format!("{FIRST}.zst"));
+            fs::write(packed, pack(text.as_bytes(), Packing::Zstd, true)).unwrap();
+            fs::remove_file(play.path(FIRST)).unwrap();
+            let expect = if unread > 0 { "3 4" } else { "" };
+            assert_eq!(play.given(), expect, "{case}");
+            assert_eq!(play.told(), [""; 0], "{case}");
+        }
+    }
+}

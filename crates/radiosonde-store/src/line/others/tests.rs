@@ -51,7 +51,7 @@ fn lines_of_every_logger_are_read_as_they_come() {
         ),
         (
             "Google Cloud",
-            None,
+            Some(Level::Error),
             Some("timed out"),
             &[r#"severity="ERROR""#],
             r#"{"severity":"ERROR","message":"timed out","time":"2025-10-06T13:43:10.500Z"}"#,
