@@ -85,11 +85,7 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
     } else {
         latest.print(select.time.since, screen, out)?;
         if !changes.is_empty() {
-            let blank = if latest.of.is_empty() { "" } else { "\n" };
-            let heading = "sums of what was exported as changes";
-            writeln!(out, "{blank}{}", screen.paint.with(color::NAME, heading))?;
-            let cut = changes.print(screen, out)?;
-            say_cut(cut, screen.paint, out)?;
+            print_changes(&changes, latest.of.is_empty(), screen, out)?;
         }
     }
     out.flush()?;
@@ -105,6 +101,19 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
     let status = conclude_with(&query, &reading, any, instead.as_deref());
     unfiled::tell(any, &query.dirs, Signal::Metrics);
     Ok(status)
+}
+
+fn print_changes(
+    changes: &Totals,
+    is_first: bool,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    let blank = if is_first { "" } else { "\n" };
+    let heading = "sums of what was exported as changes";
+    writeln!(out, "{blank}{}", screen.paint.with(color::NAME, heading))?;
+    let cut = changes.print(screen, out)?;
+    say_cut(cut, screen.paint, out)
 }
 
 /// When processes began, where a condition is about something else than the lines that tell.
