@@ -40,8 +40,8 @@ use crate::{explain, narrowed, places, zone};
 /// Find logs, events, traces and metrics of a program again.
 ///
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
-/// UTC, unless --local is given. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
-/// file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
+/// UTC, unless --local is given. Exit status: 0 found, 1 nothing found, 2 usage, or no
+/// telemetry where it was looked for, 3 some file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
 /// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent,
 /// `doctor` when something fails.
 #[derive(Debug, Parser)]

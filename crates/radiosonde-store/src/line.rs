@@ -118,6 +118,12 @@ impl Line {
         self.id.as_deref().and_then(LineId::parse).map(|id| id.instance)
     }
 
+    /// What it takes in memory as a multiple of texts: the bytes of its text, or half of what its fields
+    /// take where these are many and small.
+    pub(crate) fn weight(&self) -> usize {
+        self.raw.len().max(self.meta.bytes() / 2)
+    }
+
     /// The fields that stand beside the keys we know, in the order written: where lines of others have
     /// theirs. Without those that are its time and its text. Reads the text again.
     #[must_use]
@@ -208,6 +214,25 @@ impl Fields {
     }
 }
 
+impl Fields {
+    /// Bytes that they take in memory, about.
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| FIELD_BYTES + name.len() + bytes_of(value)).sum()
+    }
+}
+
+/// What a value takes besides itself.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(|value| FIELD_BYTES + bytes_of(value)).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| FIELD_BYTES + name.len() + bytes_of(value)).sum()
+        }
+        _ => 0,
+    }
+}
+
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
@@ -283,6 +308,8 @@ fn level_of_others(line: &Line) -> Option<Level> {
     of.severity.or(of.levelname)
 }
 
+/// A name and a value, with what allocating them takes.
+const FIELD_BYTES: usize = 96;
 /// What others call the level.
 pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 2] = ["severity", "levelname"];
 /// The keys of a line that have a place of their own in it.

@@ -96,7 +96,7 @@ fn list(heading: &str, words: &[(&str, &str)]) -> String {
     format!(".SH {heading}\n{}", words.iter().map(of).collect::<String>()).replace('-', "\\-")
 }
 
-const STATUSES: [(&str, &str); 4] = [
+const STATUSES: [(&str, &str); 5] = [
     (
         "0",
         "Something was found. Of ops, doctor and coverage: there is no problem, and nobody is silent.",
@@ -107,11 +107,16 @@ const STATUSES: [(&str, &str); 4] = [
     ),
     (
         "2",
-        "The command line is wrong, or names a directory that is not there or holds something else.",
+        "The command line is wrong, names a directory that is not there or holds something else, or names \
+         none and there is no telemetry in the usual places.",
     ),
     (
         "3",
         "Some file could not be read in full. What could be is printed, and the rest named on stderr.",
+    ),
+    (
+        "130",
+        "tail and --follow: interrupted before what was there was gone through, with nothing found so far.",
     ),
 ];
 

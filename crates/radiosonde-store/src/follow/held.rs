@@ -85,9 +85,9 @@ impl Held {
     }
 }
 
-/// What a line takes: its text, and about as much again for its parts.
+/// What a line takes: its text, and about as much again for its parts, or more where these are many.
 fn cost(line: &Line) -> usize {
-    2 * line.raw.len() + LINE_COST
+    2 * line.weight() + LINE_COST
 }
 
 /// How long a line waits for older ones of other files.

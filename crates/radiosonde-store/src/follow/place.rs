@@ -367,6 +367,11 @@ impl Place {
         }
     }
 
+    /// How many files are read.
+    pub(super) fn followed(&self) -> usize {
+        self.files.len()
+    }
+
     /// Reads on: of each process so much, file after file. Whether there is more.
     pub(super) fn read(
         &mut self,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::follow::file::Piece;
 use crate::follow::held::Held;
-use crate::follow::place::Told;
+use crate::follow::place::{Place, Told};
 use crate::follow::seen::Seen;
 use crate::follow::{Follow, Progress, close_all};
 use crate::line::{Line, behind_nuls};
@@ -29,6 +29,9 @@ impl Follow {
         let Self { query, held, seen, began, places, buffer, .. } = self;
         let judges = Judges::new(query);
         let before = progress.reading.bytes_read;
+        let files: usize = places.iter().map(Place::followed).sum();
+        // However many there are, a turn of all is not much more than a poll.
+        let turn = (POLL_BYTES / files.max(1) as u64).clamp(TURN_BYTES_MIN, TURN_BYTES);
         loop {
             let mut judge = Judge {
                 asked: judges.of_days(),
@@ -42,7 +45,7 @@ impl Follow {
             };
             let mut is_more = false;
             for place in places.iter_mut() {
-                is_more |= place.read(TURN_BYTES, buffer, now, told, &mut judge);
+                is_more |= place.read(turn, buffer, now, told, &mut judge);
             }
             let behind = judge.behind;
             if places.iter().any(|place| place.is_starved) {
@@ -152,7 +155,8 @@ impl Judge<'_> {
     }
 }
 
-/// Of one writer, before others have their turn.
+/// Of one writer, before others have their turn: at most, and where there are many.
 const TURN_BYTES: u64 = 1 << 20;
+const TURN_BYTES_MIN: u64 = 64 << 10;
 /// Of all, before whoever polls is asked.
 const POLL_BYTES: u64 = 8 << 20;

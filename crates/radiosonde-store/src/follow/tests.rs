@@ -330,6 +330,24 @@ fn a_backlog_of_several_processes_comes_by_time_in_bounded_steps() {
 }
 
 #[test]
+fn a_backlog_of_many_processes_comes_in_steps_as_small() {
+    let mut play = Play::new(Start::Now);
+    assert_eq!(play.given(), "");
+    // 24 MB by turns.
+    let mut files = vec![String::new(); 24];
+    for number in 0..3_000 {
+        files[number as usize % 24].push_str(&numbered(number, 8_000));
+    }
+    for (slot, text) in files.iter().enumerate() {
+        append(&play.path(&format!("events-2025-10-06.{slot}.jsonl")), text);
+    }
+    let first = play.poll();
+    assert!(first.reading.bytes_read <= 11 << 20, "{}", first.reading.bytes_read);
+    let given = play.given();
+    assert_eq!(given, (0..3_000).map(|number| number.to_string()).collect::<Vec<_>>().join(" "));
+}
+
+#[test]
 fn polls_are_far_apart_while_nothing_comes() {
     let mut play = Play::new(Start::Now);
     play.add(FIRST, 0..1);

@@ -13,7 +13,7 @@ use crate::query::entry::{Entry, Order};
 pub(super) struct Kept {
     lines: BTreeMap<Order, (u32, u64, Line)>,
     limit: usize,
-    /// Of the lines.
+    /// Weights of the lines.
     bytes: u64,
     bytes_max: u64,
     /// Older lines made room though there were not so many.
@@ -50,6 +50,7 @@ impl Kept {
         }
         self.parsed += 1;
         let line = Line::parse(&entry.text)?;
+        let weight = line.weight() as u64;
         let new = (entry.source, entry.offset, line);
         match self.lines.entry(entry.order) {
             btree_map::Entry::Occupied(mut known) => {
@@ -57,19 +58,19 @@ impl Kept {
                 // Of copies the one that was found first counts, in whatever order they come here.
                 if (new.0, new.1) < (known.get().0, known.get().1) {
                     let (_, _, before) = known.insert(new);
-                    self.bytes += entry.text.len() as u64;
-                    self.bytes = self.bytes.saturating_sub(before.raw.len() as u64);
+                    self.bytes += weight;
+                    self.bytes = self.bytes.saturating_sub(before.weight() as u64);
                 }
             }
             btree_map::Entry::Vacant(place) => {
-                self.bytes += entry.text.len() as u64;
+                self.bytes += weight;
                 let _ = place.insert(new);
             }
         }
         while self.lines.len() > self.limit || self.bytes > self.bytes_max && self.lines.len() > 1 {
             self.has_older |= self.lines.len() <= self.limit;
             let Some((_, (_, _, line))) = self.lines.pop_first() else { break };
-            self.bytes = self.bytes.saturating_sub(line.raw.len() as u64);
+            self.bytes = self.bytes.saturating_sub(line.weight() as u64);
         }
         Ok(())
     }
@@ -108,5 +109,25 @@ mod tests {
         let bytes: usize = lines.iter().map(|line| line.raw.len()).sum();
         assert!(bytes <= 10_000, "{bytes} bytes of {} lines", lines.len());
         assert_eq!(lines.last().unwrap().id.as_deref(), Some("aaaaaaaa.1.19"));
+    }
+
+    #[test]
+    fn lines_of_many_small_fields_weigh_what_they_take() {
+        let fields: Vec<String> = (0..200).map(|nth| format!(r#""f{nth}":{{"a":1}}"#)).collect();
+        let fields = fields.join(",");
+        let mut kept = Kept::new(100, 200_000);
+        for seq in 0..20 {
+            let text = format!(
+                r#"{{"ts":"2025-10-06T10:00:00.{seq:06}Z","meta":{{{fields}}},"id":"aaaaaaaa.1.{seq}"}}"#
+            );
+            // Some 3 kB of text, and 400 names and values.
+            assert!(text.len() < 4_000);
+            let line = Line::parse(text.as_bytes()).unwrap();
+            let text = text.into_bytes().into();
+            kept.push(&Entry { order: Order::of(&line, 1, 0), source: 1, offset: 0, text })
+                .unwrap();
+        }
+        assert!(kept.has_older);
+        assert!((5..12).contains(&kept.into_lines().len()));
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Limits {
     pub(super) threads: usize,
     /// Where temporary files are made.
     pub(super) temporary: PathBuf,
+    /// Bytes that stay free there for others, but no more than one part in so many of all.
+    pub(super) left_free: (u64, u64),
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             runs: 16,
             threads: 4,
             temporary: std::env::temp_dir(),
+            left_free: (1 << 30, 20),
         }
     }
 }

@@ -131,7 +131,7 @@ pub struct Query {
     pub tail: bool,
     /// The most bytes of lines a limit keeps where it keeps the newest: older ones make room, and
     /// [`Reading::has_older`] says so; one line is always kept. Taken apart, lines need two or three
-    /// times as much memory. Default: no limit.
+    /// times as much memory; those of many small fields, which need more, count as more. Default: no limit.
     pub kept_bytes_max: Option<u64>,
     /// The most bytes of lines that are gone through, the oldest files of the first directory
     /// first; of sealed files as they were before. What is left is not read, and
@@ -187,8 +187,9 @@ impl Query {
     ///
     /// What matches may be more than memory holds: where lines lie so far from their place that more
     /// than 32 MiB have to wait for their turn, they wait in temporary files, in `$TMPDIR`, which
-    /// nobody else can read and which are gone when the query is. Where these cannot be written, the
-    /// query ends, and [`Reading::unreadable`] says so.
+    /// nobody else can read and which are gone when the query is. These leave a GiB, or a twentieth of
+    /// a smaller file system, free for others. Where they cannot be written, the query ends, and
+    /// [`Reading::unreadable`] says so.
     pub fn stream(&self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> Reading {
         self.stream_within(&Limits::default(), each)
     }

@@ -70,7 +70,7 @@ impl<'a> Pool<'a> {
 
     /// Writes everything in memory to a run of its own.
     fn spill(&mut self) -> io::Result<()> {
-        let mut writer = Writer::new(&self.limits.temporary, 0)?;
+        let mut writer = Writer::new(self.limits, 0)?;
         self.bytes = 0;
         // From the last to the first, by how the heap compares.
         for Reverse(entry) in std::mem::take(&mut self.heap).into_sorted_vec().into_iter().rev() {
@@ -86,7 +86,7 @@ impl<'a> Pool<'a> {
     fn put_together(&mut self, level: u32) -> io::Result<()> {
         let is_of_level = |run: &mut Run| run.level == level;
         let mut together: Vec<Run> = self.runs.extract_if(.., is_of_level).collect();
-        let mut writer = Writer::new(&self.limits.temporary, level + 1)?;
+        let mut writer = Writer::new(self.limits, level + 1)?;
         while let Some(least) = least(&together) {
             let (entry, rest) = together.swap_remove(least).next()?;
             together.extend(rest);

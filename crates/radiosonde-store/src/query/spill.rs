@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::query::entry::{Entry, ORDER_BYTES, Order, front};
+use crate::query::limits::Limits;
 
 /// Lines of a temporary file that are still to be given out, in their order.
 pub(super) struct Run {
@@ -34,12 +35,15 @@ pub(super) struct Writer {
     out: BufWriter<Temporary>,
     bytes: u64,
     level: u32,
+    /// Bytes up to which there is room, as far as was looked.
+    looked_at: u64,
+    left_free: (u64, u64),
 }
 
 impl Writer {
-    pub(super) fn new(dir: &Path, level: u32) -> io::Result<Self> {
-        let out = BufWriter::with_capacity(BUFFER_BYTES, Temporary::new(dir)?);
-        Ok(Self { out, bytes: 0, level })
+    pub(super) fn new(limits: &Limits, level: u32) -> io::Result<Self> {
+        let out = BufWriter::with_capacity(BUFFER_BYTES, Temporary::new(&limits.temporary)?);
+        Ok(Self { out, bytes: 0, level, looked_at: 0, left_free: limits.left_free })
     }
 
     /// Adds a line, which comes behind those before.
@@ -47,6 +51,10 @@ impl Writer {
         // A line has 16 MiB at most.
         let length = u32::try_from(entry.text.len()).map_err(io::Error::other)?;
         let (order, source, offset) = (entry.order, entry.source, entry.offset);
+        if self.bytes >= self.looked_at {
+            self.out.get_ref().look(self.left_free)?;
+            self.looked_at = self.bytes + LOOK_BYTES;
+        }
         self.out.write_all(&Head { order, source, offset, length }.to_bytes())?;
         self.out.write_all(&entry.text)?;
         self.bytes += HEAD_BYTES as u64 + u64::from(length);
@@ -55,7 +63,7 @@ impl Writer {
 
     /// Bytes written, and the lines to be read again; none where there are none.
     pub(super) fn finish(self) -> io::Result<(u64, Option<Run>)> {
-        let Self { out, bytes, level } = self;
+        let Self { out, bytes, level, .. } = self;
         let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.file.rewind()?;
         let mut input = BufReader::with_capacity(BUFFER_BYTES, file);
@@ -157,6 +165,27 @@ impl Temporary {
     }
 }
 
+impl Temporary {
+    /// Whether enough is left for others where it is: the programs whose telemetry this is mostly are
+    /// on the same machine, and a file system in memory takes it from them.
+    #[cfg(unix)]
+    fn look(&self, (bytes, part): (u64, u64)) -> io::Result<()> {
+        let disk = rustix::fs::fstatvfs(&self.file)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let left_free = bytes.min(disk.f_blocks.saturating_mul(disk.f_frsize) / part);
+        if free >= left_free {
+            return Ok(());
+        }
+        let what = format!("less than {} MiB are free there", left_free.div_ceil(1 << 20));
+        Err(io::Error::new(io::ErrorKind::StorageFull, what))
+    }
+
+    #[cfg(not(unix))]
+    fn look(&self, _: (u64, u64)) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
@@ -185,3 +214,5 @@ const HEAD_BYTES: usize = ORDER_BYTES + 16;
 /// For each run that is read.
 const BUFFER_BYTES: usize = 64 << 10;
 const NAMES_TRIED: u32 = 100;
+/// Bytes that are written between two looks at what is free.
+const LOOK_BYTES: u64 = 4 << 20;

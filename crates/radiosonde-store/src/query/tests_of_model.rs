@@ -537,6 +537,7 @@ proptest! {
         threads in 0..3_usize,
     ) {
         let temporary = PathBuf::new();
+        let left_free = (0, 1);
         let limits = Limits {
             waiting_bytes,
             early_bytes,
@@ -549,6 +550,7 @@ proptest! {
             runs,
             threads,
             temporary,
+            left_free,
         };
         check(&days, &copies, &asked, &limits);
     }

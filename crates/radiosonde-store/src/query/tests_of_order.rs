@@ -250,6 +250,12 @@ fn lines_that_cannot_wait_anywhere_end_the_query_and_are_told() {
     assert_eq!(reading.unreadable.len(), 1);
     assert_eq!(reading.unreadable[0].path, temporary);
     assert!(reading.is_partial());
+    // Where too little would be left for others.
+    let none_left = Limits { left_free: (u64::MAX, 1), ..limits.clone() };
+    let reading = query(&dir).stream_within(&none_left, &mut each);
+    assert_eq!(reading.unreadable[0].path, limits.temporary);
+    let told = reading.unreadable[0].error.to_string();
+    assert!(told.contains("MiB are free there"), "{told}");
     let reading = query(&dir).stream_within(&limits, &mut each);
     assert!(reading.bytes_spilled > 2_000 && !reading.is_partial(), "{reading:?}");
     // Nothing was given out before it was known whether the order can be kept.
