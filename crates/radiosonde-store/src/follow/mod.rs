@@ -182,8 +182,8 @@ impl Follow {
         self
     }
 
-    /// Gives out what has come. Reads 8 MiB at most, or a little more (64 KiB of each file where there
-    /// are more than 128), and compares 4 MiB, so that whoever has to end can; the first poll goes
+    /// Gives out what has come. Reads 8 MiB at most, or a little more (256 KiB of each file where there
+    /// are more than 32), and compares 4 MiB, so that whoever has to end can; the first poll goes
     /// through what was there as well, however much that is, unless [`Follow::until`] ends it.
     ///
     /// Whoever has to end sooner lets `each` break off: then the poll is over, and of what was there

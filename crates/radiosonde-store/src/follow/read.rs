@@ -30,9 +30,10 @@ impl Follow {
         let judges = Judges::new(query);
         let before = progress.reading.bytes_read;
         let files: usize = places.iter().map(Place::followed).sum();
-        // However many there are, a turn of all is not much more than a poll.
-        let turn = (POLL_BYTES / files.max(1) as u64).clamp(TURN_BYTES_MIN, TURN_BYTES);
         loop {
+            // However many there are, a turn of all is not much more than what is left of a poll.
+            let left = POLL_BYTES.saturating_sub(progress.reading.bytes_read - before);
+            let turn = (left / files.max(1) as u64).clamp(TURN_BYTES_MIN, TURN_BYTES);
             let mut judge = Judge {
                 asked: judges.of_days(),
                 began: *began,
@@ -157,6 +158,6 @@ impl Judge<'_> {
 
 /// Of one writer, before others have their turn: at most, and where there are many.
 const TURN_BYTES: u64 = 1 << 20;
-const TURN_BYTES_MIN: u64 = 64 << 10;
+const TURN_BYTES_MIN: u64 = 256 << 10;
 /// Of all, before whoever polls is asked.
 const POLL_BYTES: u64 = 8 << 20;

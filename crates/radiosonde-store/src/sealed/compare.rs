@@ -178,7 +178,7 @@ enum Left {
         whole: u32,
     },
     /// A sealed file without a usable index.
-    Frames(Box<Reader>),
+    Frames(Box<Frames>),
     /// What some other program compressed.
     OfOthers(Box<foreign::Same>),
     Known(bool),
@@ -194,7 +194,7 @@ impl Beside {
             Ok(index) if index.totals.raw > length => Left::Known(false),
             Ok(index) => Left::Sum { bytes: index.totals.raw, crc: 0, whole: index.totals.crc },
             Err(Unusable::Damaged(_)) if is_in_frames(sealed)? => {
-                Left::Frames(Box::new(Reader::open(sealed)?))
+                Left::Frames(Box::new(Frames::open(sealed)?))
             }
             Err(Unusable::Damaged(_)) => {
                 let same = foreign::Same::open(plain, Form::Plain, sealed)?;
@@ -223,18 +223,10 @@ impl Beside {
                     return Ok(Some(*bytes == 0 && crc == whole));
                 }
             }
-            Left::Frames(reader) => {
+            Left::Frames(frames) => {
                 while *room > 0 {
-                    let bytes = match next(reader)? {
-                        Next::Bytes(bytes) => bytes,
-                        Next::End => return Ok(Some(true)),
-                        Next::Unknown => return Ok(Some(false)),
-                    };
-                    *room = room.saturating_sub(bytes.len() as u64);
-                    let mut ours = Vec::new();
-                    let _ = (&self.plain).take(bytes.len() as u64).read_to_end(&mut ours)?;
-                    if ours != bytes {
-                        return Ok(Some(false));
+                    if let Some(is_same) = frames.go_on(&self.plain, room)? {
+                        return Ok(Some(is_same));
                     }
                 }
             }
@@ -244,27 +236,64 @@ impl Beside {
     }
 }
 
-/// What comes next in a sealed file.
-enum Next {
-    Bytes(Vec<u8>),
-    End,
-    /// What is damaged, or too long to be read. What can be read behind it may be in no other file:
-    /// better a line twice than none.
-    Unknown,
+/// A sealed file that is compared frame by frame.
+#[derive(Debug)]
+struct Frames {
+    reader: Reader,
+    /// Whether something that cannot be read stands before what comes next.
+    is_torn: bool,
+    is_compared: bool,
+    ours: Vec<u8>,
 }
 
-fn next(reader: &mut Reader) -> io::Result<Next> {
-    loop {
-        return Ok(match reader.next_chunk()? {
-            Some(Chunk::HalfLine { bytes, .. } | Chunk::Lines { bytes, .. }) => {
-                Next::Bytes(bytes.to_vec())
+impl Frames {
+    fn open(sealed: &Path) -> io::Result<Self> {
+        let reader = Reader::open(sealed)?;
+        Ok(Self { reader, is_torn: false, is_compared: false, ours: Vec::new() })
+    }
+
+    /// Compares what comes next with the day file from where that stands; behind what cannot be read,
+    /// from where its first line stands in it. What is not there may be in no other file: better a line
+    /// twice than none.
+    fn go_on(&mut self, mut plain: &File, room: &mut u64) -> io::Result<Option<bool>> {
+        let Self { reader, is_torn, is_compared, ours } = self;
+        let theirs = match reader.next_chunk()? {
+            Some(Chunk::HalfLine { bytes, .. } | Chunk::Lines { bytes, .. }) => bytes,
+            Some(Chunk::Damaged(damage)) if !damage.lines_lost => return Ok(None),
+            Some(Chunk::Damaged(_) | Chunk::Overlong { .. }) => {
+                *is_torn = true;
+                return Ok(None);
             }
-            Some(Chunk::Damaged(damage)) if !damage.lines_lost => continue,
-            Some(Chunk::Damaged(_) | Chunk::Overlong { .. }) => Next::Unknown,
-            None => Next::End,
-        });
+            None => return Ok(Some(*is_compared)),
+        };
+        *room = room.saturating_sub(theirs.len() as u64);
+        if std::mem::take(is_torn) && !find(plain, theirs)? {
+            return Ok(Some(false));
+        }
+        ours.clear();
+        let _ = plain.by_ref().take(theirs.len() as u64).read_to_end(ours)?;
+        *is_compared = true;
+        Ok((ours != theirs).then_some(false))
     }
 }
+
+/// Sets a day file to where the first of these lines stands, from where it was on; `false` where it
+/// does not stand in the next bytes.
+fn find(mut plain: &File, lines: &[u8]) -> io::Result<bool> {
+    let first = memchr::memchr(b'\n', lines).map_or(lines, |end| &lines[..=end]);
+    let start = plain.stream_position()?;
+    let mut ahead = Vec::new();
+    let _ = plain.take(TORN_BYTES_MAX).read_to_end(&mut ahead)?;
+    let found =
+        memchr::memmem::find_iter(&ahead, first).find(|at| *at == 0 || ahead[at - 1] == b'\n');
+    let at = found.map(|at| start + at as u64);
+    let _ = plain.seek(SeekFrom::Start(at.unwrap_or(start)))?;
+    Ok(at.is_some())
+}
+
+/// So far ahead it is looked for what stands behind something that cannot be read: some frames, or a line
+/// that is too long.
+const TORN_BYTES_MAX: u64 = 32 << 20;
 
 /// How many bytes a sealed file holds, as its index says. `None` where that cannot be used.
 ///
