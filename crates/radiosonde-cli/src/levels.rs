@@ -10,7 +10,7 @@ use radiosonde_store::{Line, Query};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::nothing::{LOOK_BYTES_MAX, can_be_read_again, look, of_own};
+use crate::nothing::{can_be_read_again, look, of_own};
 use crate::render::text::{many, shown};
 
 /// Says on stderr how many lines of other programs were left out only for that. Ours have levels that
@@ -32,7 +32,7 @@ fn left_out(query: &Query, files: Vec<PathBuf>) -> Option<String> {
     all.dirs = files;
     all.level = None;
     all.conditions.retain(|condition| !is_of_level(condition));
-    all.bytes_max = Some(LOOK_BYTES_MAX);
+    all.bytes_max = Some(LEFT_OUT_BYTES_MAX);
     let (mut lines, mut words) = (0_u64, Words::default());
     let reading = all.scan(&mut |found| {
         if found.line.level.is_none() {
@@ -136,6 +136,8 @@ fn level_of(text: &str) -> Option<Value> {
 
 /// The key of a line's level.
 pub(crate) const LEVEL: &str = "level";
+/// So much is read once more where something was found.
+const LEFT_OUT_BYTES_MAX: u64 = 4 << 20;
 /// Levels that are named, and of each so much.
 const WORDS_MAX: usize = 3;
 const WORD_CHARS_MAX: usize = 24;

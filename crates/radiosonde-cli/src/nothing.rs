@@ -226,6 +226,6 @@ const ENTRIES_MAX: usize = 10_000;
 /// Wrong places that are named.
 const PLACES_MAX: usize = 3;
 /// Bytes of lines in which a key is looked for: one that is used stands in some of the first.
-pub(crate) const LOOK_BYTES_MAX: u64 = 64 << 20;
+const LOOK_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of lines that are taken apart for their names.
 const NAMES_BYTES_MAX: u64 = 8 << 20;

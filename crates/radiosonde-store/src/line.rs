@@ -31,8 +31,8 @@ pub struct Line {
     /// When it happened; for a span, when it ended.
     #[serde(serialize_with = "microseconds")]
     pub ts: Timestamp,
-    /// How serious it is. `None` when missing or not a level we know. Where it is, `severity` (as Google
-    /// Cloud has it) and `levelname` (as Python has it) tell.
+    /// How serious it is. `None` when missing or not a level we know. Where it is, what other loggers
+    /// have tells: `severity` (Google Cloud), `levelname` (Python), `log.level` (Elastic), `@l` (Serilog).
     #[serde(default, deserialize_with = "known_level", skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Name of the event; `log`, `span`, `metric` or `panic` for the kinds that have no name.
@@ -294,24 +294,18 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
 
 /// The level by the names that it has elsewhere.
 fn level_of_others(line: &Line) -> Option<Level> {
-    #[derive(Deserialize)]
-    struct Others {
-        #[serde(default, deserialize_with = "known_level")]
-        severity: Option<Level>,
-        #[serde(default, deserialize_with = "known_level")]
-        levelname: Option<Level>,
-    }
     if !LEVEL_KEYS_OF_OTHERS.iter().any(|key| line.raw.contains(key)) {
         return None;
     }
-    let of: Others = line.taken_apart()?;
-    of.severity.or(of.levelname)
+    let fields: Fields = line.taken_apart()?;
+    others::level(&fields.0)
 }
 
 /// A name and a value, with what allocating them takes.
 const FIELD_BYTES: usize = 96;
 /// What others call the level.
-pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 2] = ["severity", "levelname"];
+pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 6] =
+    ["severity", "levelname", "@l", "@t", "log.level", "log"];
 /// The keys of a line that have a place of their own in it.
 const KEYS: [&str; 14] = [
     "ts",
@@ -369,6 +363,9 @@ mod tests {
             (r#""level":6,"severity":"NOTICE","id":7"#, Some(Level::Info)),
             (r#""severity":"DEFAULT","levelname":"WARNING""#, Some(Level::Warning)),
             (r#""severity":"DEFAULT""#, None),
+            (r#""log.level":"ERROR""#, Some(Level::Error)),
+            (r#""log":{"level":"error"}"#, Some(Level::Error)),
+            (r#""@t":"2025-10-06T13:43:10Z","@l":"Error""#, Some(Level::Error)),
             (r#""severity":null,"levelname":{"severity":"error"}"#, None),
             (r#""msg":"\"severity\"","meta":{"severity":"error"}"#, None),
         ] {

@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use jiff::{SignedDuration, Timestamp};
+use radiosonde_store::line::Fields;
 use radiosonde_store::{Level, Line};
 
 use crate::args::Select;
@@ -195,8 +196,9 @@ impl<'a> Failure<'a> {
                     found.push(Self::of_span(span, node.at));
                 }
                 What::Line(line) if is_error(line) => {
-                    let is_told = |(_, cause): &(usize, &str)| says(line, cause);
-                    if !around.iter().rev().take(AROUND_MAX).any(is_told) {
+                    let around = around.iter().rev().take(AROUND_MAX);
+                    let causes: Vec<&str> = around.map(|(_, cause)| *cause).collect();
+                    if !says(line, &causes) {
                         found.push(Self { line, at: line.ts, what: words(line), count: 0 });
                     }
                 }
@@ -272,23 +274,35 @@ fn words(line: &Line) -> String {
     text::fit(format!("{name}{wrong}{fields}").trim_start(), TEXT_COLUMNS).into_owned()
 }
 
-/// Whether a line says, whatever else it does, why the span around it failed.
-fn says(line: &Line, cause: &str) -> bool {
+/// Whether a line says why one of the spans around it failed.
+fn says(line: &Line, causes: &[&str]) -> bool {
     let is_end = |side: Option<char>| !side.is_some_and(char::is_alphanumeric);
-    let within = |text: &str, part: &str| {
-        !part.is_empty()
+    let is_telling = |text: &str| text.chars().count() >= TELLING_MIN;
+    let is_within = |text: &str, part: &str| {
+        is_telling(part)
             && text.match_indices(part).any(|(at, _)| {
                 is_end(text[..at].chars().next_back())
                     && is_end(text[at + part.len()..].chars().next())
             })
     };
+    // A word such as `error` is said of anything; `upload: timeout` says the same as `timeout`.
+    let is_same = |text: &str, cause: &str| {
+        let before = text.strip_suffix(cause).filter(|_| !cause.is_empty());
+        before.is_some_and(|before| before.is_empty() || before.ends_with(": "))
+            || is_within(text, cause)
+    };
+    let is_said = |text: &str| causes.iter().any(|cause| is_same(text, cause));
     let msg = line.msg.as_deref().unwrap_or_default();
-    let beside = line.beside();
-    let of_fields =
-        || line.meta.iter().chain(beside.iter()).filter_map(|(_, value)| value.as_str());
-    within(msg, cause) || within(cause, msg) || of_fields().any(|value| within(value, cause))
+    let texts =
+        |fields: &Fields| fields.iter().any(|(_, value)| value.as_str().is_some_and(is_said));
+    is_said(msg)
+        || causes.iter().any(|cause| is_within(cause, msg))
+        || texts(&line.meta)
+        || !causes.is_empty() && texts(&line.beside())
 }
 
+/// Letters from which on a text says enough to be known again within another.
+const TELLING_MIN: usize = 12;
 /// Fields that say what is wrong, the most telling first.
 const WRONG: [&str; 5] = ["error", "err", "exception", "reason", "message"];
 /// Columns of a text that is put together from fields.

@@ -147,6 +147,17 @@ fn the_first_error_is_the_first_of_spans_and_lines() {
     let other = said(850, "error", r#""evt":"log","msg":"mail server says nothing""#);
     let other = other.replace("0000000000000003", "0000000000000004");
     assert!(of(&[other]).0.contains("web-1: mail server says nothing; 1 more error after it\n"));
+    // What most instrumentations say of a span that failed says nothing of its lines.
+    let dir = Dir::empty();
+    let failed = r#","status":"error","status_message":"error""#;
+    let span = told(1, 0, "order", "shop/web-1", (0, 1_000), failed);
+    let full = said(120, "error", r#""evt":"log","msg":"error: disk full on /var""#);
+    let again = said(130, "error", r#""evt":"log","msg":"order: error""#);
+    let of_span = |line: String| line.replace("0000000000000003", "0000000000000001");
+    dir.write("spans-2025-10-06.jsonl", lines(&[span]));
+    dir.write("events-2025-10-06.jsonl", lines(&[of_span(full), of_span(again)]));
+    let ran = dir.run("trace 0e").exits(0);
+    let _ = ran.prints(&["web-1: error: disk full on /var; 1 more error after it\n"]);
 }
 
 #[test]

@@ -137,8 +137,8 @@ fn since_1970(number: &Number) -> Option<Timestamp> {
     Timestamp::from_nanosecond(ns).ok()
 }
 
-/// The level of a line without `level`.
-fn level(fields: &[(String, Value)]) -> Option<Level> {
+/// The level of a line without a `level` that is known.
+pub(super) fn level(fields: &[(String, Value)]) -> Option<Level> {
     let last = |key: &str| fields.iter().rfind(|(name, _)| name == key).map(|(_, value)| value);
     let known = |level: &Value| known_level(level).ok().flatten();
     let inner = || known(last("log")?.get("level")?);

@@ -184,6 +184,17 @@ fn what_can_be_read_of_a_damaged_file_is_found_beside_another_day_file() {
     assert!(answer.reading.is_partial());
 }
 
+/// Both, of the same lines, as a disk that was full makes them.
+#[test]
+fn that_the_end_of_both_forms_is_lost_is_told() {
+    let text = content(20);
+    let both = dir(&[(PLAIN, text.as_slice())]);
+    let whole = fs::read(seal_in(&both)).unwrap();
+    fs::write(both.path().join(SEALED), &whole[..whole.len() / 2]).unwrap();
+    fs::write(both.path().join(PLAIN), &text[..text.len() - 1_000]).unwrap();
+    assert!(query(&both).run().reading.is_partial());
+}
+
 #[test]
 fn two_files_of_one_name_that_differ_are_both_read() {
     let both = dir(&[(PLAIN, content(20).as_slice())]);

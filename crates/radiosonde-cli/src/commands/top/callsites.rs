@@ -90,7 +90,7 @@ impl Sites {
         let (sorted, rest) = self.of.sorted();
         let marks = Marks::of_environment();
         #[expect(clippy::cast_precision_loss, reason = "for people")]
-        let seconds = (span_us as f64 / 1e6).max(1.0);
+        let seconds = Some(span_us as f64 / 1e6).filter(|seconds| *seconds >= RATE_S_MIN);
         let (mut table, mut objects) = (Vec::new(), Vec::new());
         let first = &sorted[..sorted.len().min(rows)];
         let parts: Vec<[&str; 4]> = first.iter().map(|(name, _)| parts(name)).collect();
@@ -105,15 +105,15 @@ impl Sites {
             first.iter().zip(parts).zip(apart(&names))
         {
             #[expect(clippy::cast_precision_loss, reason = "for people")]
-            let (per_second, trend): (f64, Vec<_>) = (
-                site.lines as f64 / seconds,
+            let (per_second, trend): (Option<f64>, Vec<_>) = (
+                seconds.map(|seconds| site.lines as f64 / seconds),
                 site.times.on(&self.times).iter().map(|count| Some(*count as f64)).collect(),
             );
             table.push(vec![
                 site.lines.to_string(),
                 share(site.lines, self.lines),
                 size(site.bytes),
-                rate(per_second),
+                per_second.map(rate).unwrap_or_default(),
                 marks.row(&trend, Base::Zero),
                 site.level.map_or("", Level::short).to_owned(),
                 told,
@@ -150,6 +150,8 @@ fn parts(name: &str) -> [&str; 4] {
     std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
+/// Of lines in less time nobody can say how many come in a second.
+const RATE_S_MIN: f64 = 1.0;
 /// Columns of a call site that tell it from others.
 const SITE_LEAST: usize = 36;
 /// Between the parts of a name.

@@ -166,11 +166,14 @@ impl Top {
         Ok(())
     }
 
-    /// The time that rates are of: the one that was asked for, else the one of the lines.
+    /// The time that rates are of: that of the lines, or the part of the one that was asked for behind the
+    /// first of them and before now.
     fn span_us(&self, asked: Time) -> u64 {
-        let of_lines = self.time.unwrap_or_default();
-        let (from, to) = asked.since.zip(asked.until).unwrap_or(of_lines);
-        between(from, to)
+        let (first, last) = self.time.unwrap_or_default();
+        let Some((since, until)) = asked.since.zip(asked.until) else {
+            return between(first, last);
+        };
+        between(since.max(first), until.min(Timestamp::now()).max(last))
     }
 
     fn sections(&self, by: Option<By>, time: Time, growth: &[Sum], rows: usize) -> Vec<Section> {

@@ -66,8 +66,11 @@ impl<'a> Sieve<'a> {
     fn behind<'t>(&self, text: &'t [u8], at: usize) -> Option<&'t [u8]> {
         let before = text[..at].last();
         let behind = text[at + self.key.needle().len()..].trim_ascii_start();
-        // A key may be the path as a whole, or the last part of it in an object.
-        let is_meant = matches!(before, Some(b'"' | b'.'));
+        let is_meant = match self.wanted {
+            // A key may be the path as a whole, or the last part of it in an object.
+            Wanted::Condition(_) => matches!(before, Some(b'"' | b'.')),
+            Wanted::AtLeast(_) => before == Some(&b'"') && !text[..at].ends_with(b"\\\""),
+        };
         match behind.split_first() {
             Some((b':', value)) if is_meant => Some(value.trim_ascii_start()),
             // Not known: no text of JSON goes on like this.
@@ -194,6 +197,8 @@ mod tests {
             r#""level":"info","lev\u0065l":"error""#,
             r#""severity":"INFO""#,
             r#""meta":{"level":"info"}"#,
+            r#""log.level":"info","severity":"ERROR""#,
+            r#""x\"level":"info","severity":"ERROR""#,
             r#""kind":"level","xlevel":"info","severity":"ERROR""#,
         ] {
             assert!(!is_out(other), "{other}");
