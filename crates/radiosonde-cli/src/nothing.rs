@@ -55,7 +55,10 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
         }
     }
     if let Some(told) = names(query) {
-        eprintln!("radiosonde: {told}: `{}` counts those there are", again("stats", dirs));
+        // Which reads day files alone.
+        let stats =
+            if dirs.iter().any(|dir| dir.is_file()) { "top --by callsites" } else { "stats" };
+        eprintln!("radiosonde: {told}: `{}` counts those there are", again(stats, dirs));
     }
     removed(dirs);
     NOTHING

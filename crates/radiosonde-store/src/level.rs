@@ -31,17 +31,18 @@ impl Level {
         [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
 
     /// The level of a number, as pino and bunyan write them: 10 for trace, 20 for debug, 30, 40, 50 and 60
-    /// for critical; one between two of them is the lower. `None` below 10, as syslog counts the other way.
+    /// for critical; one between two of them is the lower. `None` below 10, as syslog counts the other way,
+    /// and from 70 on, as others count by hundreds.
     #[must_use]
     pub const fn of_number(number: u64) -> Option<Self> {
         Some(match number {
-            0..10 => return None,
+            0..10 | 70.. => return None,
             10..20 => Self::Trace,
             20..30 => Self::Debug,
             30..40 => Self::Info,
             40..50 => Self::Warning,
             50..60 => Self::Error,
-            60.. => Self::Critical,
+            60..70 => Self::Critical,
         })
     }
 
@@ -142,7 +143,9 @@ mod tests {
         ] {
             assert_eq!(Level::of_number(number).map(Level::as_str), Some(level), "{number}");
         }
-        assert_eq!((Level::of_number(3), Level::of_number(0)), (None, None));
+        for number in [0, 3, 9, 70, 100, 400] {
+            assert_eq!(Level::of_number(number), None, "{number}");
+        }
     }
 
     #[test]

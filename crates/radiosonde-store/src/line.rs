@@ -22,7 +22,7 @@ use crate::names::Signal;
 ///
 /// Of lines of others, which have no id of ours, more is taken. The time may be called `time`,
 /// `timestamp`, `@timestamp`, `@t`, `Timestamp`, `eventTime` or `datetime`, and be a number since 1970, in seconds,
-/// milliseconds, microseconds or nanoseconds, whichever puts it between 1973 and 5138. Without `msg`, the text is
+/// milliseconds, microseconds or nanoseconds, whichever puts it between 2001 and 2103. Without `msg`, the text is
 /// `message`, `event`, `@m`, `@mt` or `log`, or the `message` in `fields`. Of a key that comes twice the last
 /// counts, of `ts` the first, and a `meta` that is no object has no fields.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -304,8 +304,8 @@ fn level_of_others(line: &Line) -> Option<Level> {
 /// A name and a value, with what allocating them takes.
 const FIELD_BYTES: usize = 96;
 /// What others call the level.
-pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 6] =
-    ["severity", "levelname", "@l", "@t", "log.level", "log"];
+pub(crate) const LEVEL_KEYS_OF_OTHERS: [&str; 7] =
+    ["severity", "levelname", "level_name", "@l", "@t", "log.level", "log"];
 /// The keys of a line that have a place of their own in it.
 const KEYS: [&str; 14] = [
     "ts",
@@ -364,6 +364,11 @@ mod tests {
             (r#""severity":"DEFAULT","levelname":"WARNING""#, Some(Level::Warning)),
             (r#""severity":"DEFAULT""#, None),
             (r#""log.level":"ERROR""#, Some(Level::Error)),
+            (r#""severity":17"#, Some(Level::Error)),
+            (r#""severity":400"#, Some(Level::Warning)),
+            (r#""severity":3"#, None),
+            (r#""level":300,"level_name":"WARNING""#, Some(Level::Warning)),
+            (r#""level":300"#, None),
             (r#""log":{"level":"error"}"#, Some(Level::Error)),
             (r#""@t":"2025-10-06T13:43:10Z","@l":"Error""#, Some(Level::Error)),
             (r#""severity":null,"levelname":{"severity":"error"}"#, None),

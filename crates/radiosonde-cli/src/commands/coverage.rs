@@ -236,10 +236,12 @@ impl Seen {
             }
             None => Run { process: process.to_owned(), from: ts, to: ts },
         };
+        let mut lasted = between(run.from, run.to);
         if self.runs.len() >= RUNS_MAX {
-            drop(self.runs.remove(0));
+            // So many by turns are no short runs; nobody knows how long this one would have gone on.
+            let forgotten = self.runs.remove(0);
+            lasted = lasted.max(if between(forgotten.to, ts) < SHORT_US { SHORT_US } else { 0 });
         }
-        let lasted = between(run.from, run.to);
         self.runs.push(run);
         lasted
     }
@@ -363,7 +365,7 @@ const WHO_LEAST: usize = 30;
 /// What runs for less is no service that could fall silent, in microseconds.
 const SHORT_US: u64 = 120_000_000;
 /// Processes of a service on a machine that are told apart until one has run for that long.
-const RUNS_MAX: usize = 64;
+const RUNS_MAX: usize = 512;
 /// How long a service takes to end after it said so, in microseconds.
 const GOODBYE_US: u64 = 5_000_000;
 /// How far ahead of ours the clock of a machine may be, in microseconds.

@@ -166,7 +166,10 @@ fn alike(node: &Node) -> Option<Alike> {
         What::Span(span) => {
             let of = if span.failed { Folded::FailedSpans } else { Folded::Spans };
             // Why they failed is what one looks for.
-            let text = span.status_message.clone().filter(|_| span.failed).unwrap_or_default();
+            let mut text = String::new();
+            if let Some(why) = span.status_message.as_deref().filter(|_| span.failed) {
+                pattern(why, &mut text);
+            }
             let (name, service) = (span.name.clone(), span.line.service.clone());
             Some(Alike { of, name, text, service, level: None })
         }

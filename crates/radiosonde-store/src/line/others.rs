@@ -95,7 +95,12 @@ fn time(fields: &[(String, Value)]) -> Result<(&str, Timestamp), String> {
         all.find(|(_, value)| !value.is_null()).map(|(name, value)| (name.as_str(), value))
     };
     let all = || TIMES.iter().filter_map(under);
-    if let Some(found) = all().find_map(|(key, value)| Some((key, moment(value)?))) {
+    // A number may be anything, such as how long something took.
+    let written = |value: &Value| value.as_str()?.parse().ok();
+    let found = all().find_map(|(key, value)| Some((key, written(value)?)));
+    if let Some(found) =
+        found.or_else(|| all().find_map(|(key, value)| Some((key, counted(value)?))))
+    {
         return Ok(found);
     }
     Err(match all().next() {
@@ -107,26 +112,24 @@ fn time(fields: &[(String, Value)]) -> Result<(&str, Timestamp), String> {
     })
 }
 
-/// The moment a value is.
-fn moment(value: &Value) -> Option<Timestamp> {
+/// The moment a number is, in a text as well.
+fn counted(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => {
-            text.parse().ok().or_else(|| since_1970(&text.parse::<Number>().ok()?))
-        }
+        Value::String(text) => since_1970(&text.parse::<Number>().ok()?),
         Value::Number(number) => since_1970(number),
         _ => None,
     }
 }
 
 /// A moment from the time since 1970, in seconds, milliseconds, microseconds or nanoseconds. Which of these,
-/// its size says, for moments between the years 1973 and 5138: smaller numbers are something else.
+/// its size says, for moments between the years 2001 and 2103: other numbers are something else.
 fn since_1970(number: &Number) -> Option<Timestamp> {
     let amount = number.as_f64()?;
     let ns = match amount {
-        1e8..1e11 => 1_000_000_000,
-        1e11..1e14 => 1_000_000,
-        1e14..1e17 => 1_000,
-        1e17..1e20 => 1,
+        1e9..4.2e9 => 1_000_000_000,
+        1e12..4.2e12 => 1_000_000,
+        1e15..4.2e15 => 1_000,
+        1e18..4.2e18 => 1,
         _ => return None,
     };
     let ns = match number.as_u64() {
@@ -141,10 +144,27 @@ fn since_1970(number: &Number) -> Option<Timestamp> {
 pub(super) fn level(fields: &[(String, Value)]) -> Option<Level> {
     let last = |key: &str| fields.iter().rfind(|(name, _)| name == key).map(|(_, value)| value);
     let known = |level: &Value| known_level(level).ok().flatten();
+    let known_under = |key: &&str| match last(key)? {
+        Value::Number(number) if *key == SEVERITY => of_severity(number.as_u64()?),
+        level => known(level),
+    };
     let inner = || known(last("log")?.get("level")?);
     // Serilog leaves out its usual one.
     let usual = || last("@t").filter(|_| last("@l").is_none()).map(|_| Level::Info);
-    LEVELS.iter().filter_map(|key| last(key)).find_map(known).or_else(inner).or_else(usual)
+    LEVELS.iter().find_map(known_under).or_else(inner).or_else(usual)
+}
+
+/// The level of a number as OpenTelemetry (9 to 24) or Google Cloud (hundreds) counts. Syslog counts the
+/// other way, with those below 8.
+fn of_severity(number: u64) -> Option<Level> {
+    Some(match number {
+        100 => Level::Debug,
+        9..13 | 200 | 300 => Level::Info,
+        13..17 | 400 => Level::Warning,
+        17..21 | 500 => Level::Error,
+        21..25 | 600 | 700 | 800 => Level::Critical,
+        _ => return None,
+    })
 }
 
 /// The text of a line without `msg`.
@@ -235,8 +255,9 @@ const TIMES: [&str; 9] = [
 ];
 /// What they call the text: most; structlog; Serilog; Docker.
 const MESSAGES: [&str; 5] = ["message", "event", "@m", "@mt", "log"];
-/// What they call the level: Serilog; Elastic; Google Cloud; Python.
-const LEVELS: [&str; 4] = ["@l", "log.level", "severity", "levelname"];
+/// What they call the level: Serilog; Elastic; Google Cloud; Python; Monolog.
+const LEVELS: [&str; 5] = ["@l", "log.level", SEVERITY, "levelname", "level_name"];
+const SEVERITY: &str = "severity";
 /// Where `tracing` has its text, and in it under which key.
 const OF_TRACING: &str = "fields";
 const INNER_MESSAGE: &str = "message";

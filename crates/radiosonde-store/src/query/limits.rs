@@ -46,7 +46,7 @@ impl Default for Limits {
             runs: 16,
             threads: 4,
             temporary: std::env::temp_dir(),
-            left_free: (1 << 30, 20),
+            left_free: (256 << 20, 50),
         }
     }
 }

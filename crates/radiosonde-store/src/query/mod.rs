@@ -187,7 +187,7 @@ impl Query {
     ///
     /// What matches may be more than memory holds: where lines lie so far from their place that more
     /// than 32 MiB have to wait for their turn, they wait in temporary files, in `$TMPDIR`, which
-    /// nobody else can read and which are gone when the query is. These leave a GiB, or a twentieth of
+    /// nobody else can read and which are gone when the query is. These leave 256 MiB, or a fiftieth of
     /// a smaller file system, free for others. Where they cannot be written, the query ends, and
     /// [`Reading::unreadable`] says so.
     pub fn stream(&self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> Reading {

@@ -176,7 +176,10 @@ impl Temporary {
         if free >= left_free {
             return Ok(());
         }
-        let what = format!("less than {} MiB are free there", left_free.div_ceil(1 << 20));
+        let what = format!(
+            "less than {} MiB are free there; TMPDIR names another place",
+            left_free.div_ceil(1 << 20)
+        );
         Err(io::Error::new(io::ErrorKind::StorageFull, what))
     }
 

@@ -178,6 +178,17 @@ fn lines_of_every_logger_are_read_as_they_come() {
 }
 
 #[test]
+fn a_time_that_is_written_goes_before_a_number() {
+    for fields in [
+        r#""time":1759758200,"timestamp":"2025-10-06T13:43:10Z""#,
+        r#""@timestamp":"2025-10-06T13:43:10Z","time":1759758200000"#,
+    ] {
+        let line = Line::parse(format!(r#"{{{fields},"msg":"m"}}"#).as_bytes()).unwrap();
+        assert_eq!(line.ts.to_string(), "2025-10-06T13:43:10Z", "{fields}");
+    }
+}
+
+#[test]
 fn the_size_of_a_number_says_its_unit() {
     let second = "2025-10-06T13:43:10Z";
     for (time, expect) in [
@@ -192,10 +203,12 @@ fn the_size_of_a_number_says_its_unit() {
         ("1759758190123456789", Some("2025-10-06T13:43:10.123456789Z")),
         ("1759758190.123456", Some("2025-10-06T13:43:10.123456Z")),
         ("1759758190123.456", Some("2025-10-06T13:43:10.123456Z")),
-        ("100000000", Some("1973-03-03T09:46:40Z")),
-        ("99999999999", Some("5138-11-16T09:46:39Z")),
-        ("100000000000", Some("1973-03-03T09:46:40Z")),
-        // How long something took, most likely, or nothing.
+        ("1000000000", Some("2001-09-09T01:46:40Z")),
+        ("4199999999999", Some("2103-02-04T02:39:59.999Z")),
+        // How long something took, most likely, or a date without its signs, or nothing.
+        ("350000000", None),
+        ("12345678901", None),
+        ("20261123060003", None),
         ("99999999", None),
         ("12.5", None),
         ("0", None),
@@ -227,7 +240,8 @@ fn the_size_of_a_number_says_its_unit() {
 fn the_first_time_that_is_one_counts_and_what_lacks_is_told() {
     for (fields, expect) in [
         (r#""time":12.5,"timestamp":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
-        (r#""timestamp":"2025-10-06T13:43:10Z","time":1700000000"#, Ok("2023-11-14T22:13:20Z")),
+        (r#""timestamp":"2025-10-06T13:43:10Z","time":1700000000"#, Ok("2025-10-06T13:43:10Z")),
+        (r#""timestamp":1700000000,"time":1600000000"#, Ok("2020-09-13T12:26:40Z")),
         (r#""ts":"noon","time":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
         (r#""asctime":"2025-10-06 13:43:10,5Z""#, Ok("2025-10-06T13:43:10.5Z")),
         (r#""ts":null,"time":"2025-10-06T13:43:10Z""#, Ok("2025-10-06T13:43:10Z")),
