@@ -2,11 +2,13 @@
 //! another one.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 
 use crate::follow::file::{Beginning, Followed, Identity};
 use crate::follow::packed::{Facts, begins_with};
 use crate::names::DayFile;
+use crate::reader::are_too_many;
 
 /// The last of them.
 #[derive(Debug, Default)]
@@ -71,12 +73,18 @@ impl Known {
     }
 
     /// How far a file was read that others compressed since.
-    pub(super) fn position(&self, day: DayFile, packed: &Path) -> Option<u64> {
-        let known = self.0.iter().rev().filter(|read| is_beside(read.day, day));
-        known
-            .into_iter()
-            .find(|read| begins_with(packed, &read.beginning.head).unwrap_or(false))
-            .map(Read::position)
+    ///
+    /// # Errors
+    /// Where there is no descriptor to read the compressed one. What cannot be read is another one, and told.
+    pub(super) fn position(&self, day: DayFile, packed: &Path) -> io::Result<Option<u64>> {
+        for read in self.0.iter().rev().filter(|read| is_beside(read.day, day)) {
+            match begins_with(packed, &read.beginning.head) {
+                Ok(true) => return Ok(Some(read.position())),
+                Err(error) if are_too_many(&error) => return Err(error),
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -414,7 +414,7 @@ impl Place {
         if file.is_done {
             return Todo::Nothing;
         }
-        let mut of_day = self.files.iter().filter(|file| file.day == day);
+        let position = file.position;
         // Somebody is at work on it, or its day file is being read to its end, which may have had
         // another name.
         let mut of_slot = self.files.iter().filter(|file| is_beside(file.day, day));
@@ -423,13 +423,28 @@ impl Place {
             return Todo::Wait;
         }
         let path = self.dir.join(StoredFile::new(day, Form::Gzip).file_name());
-        // Beside its day file what cannot be read is not whole yet.
-        let is_copy = of_day.any(|plain| begins_with(&path, plain.head()).unwrap_or(true))
-            || self.turned.unsealed.contains(&day);
-        let from = match self.known.position(day, &path) {
-            _ if is_copy => u64::MAX,
-            Some(known) => known.max(file.position),
-            None => file.position,
+        let of_day = self.files.iter().filter(|file| file.day == day);
+        let mut alike = of_day.map(|plain| begins_with(&path, plain.head()));
+        let known = match alike.find(|alike| !matches!(alike, Ok(false))) {
+            Some(Ok(_)) => Ok(Some(u64::MAX)),
+            Some(Err(error)) => Err(error),
+            None if self.turned.unsealed.contains(&day) => Ok(Some(u64::MAX)),
+            None => self.known.position(day, &path),
+        };
+        let from = match known {
+            Ok(Some(u64::MAX)) => u64::MAX,
+            Ok(known) => known.unwrap_or_default().max(position),
+            Err(error) if are_too_many(&error) => {
+                let _ = self.has_to_wait();
+                return Todo::Wait;
+            }
+            // What cannot be read is not whole yet: with its next change.
+            Err(_) => {
+                if let Some(file) = self.turned.files.get_mut(&day) {
+                    file.is_done = true;
+                }
+                return Todo::Nothing;
+            }
         };
         let is_copy = from == u64::MAX;
         let is_copy = match is_copy || !self.sealed.contains(&day) {

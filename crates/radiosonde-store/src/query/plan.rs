@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use crate::names::Form;
 use crate::query::Query;
 use crate::query::entry::Entry;
 use crate::query::judge::Judges;
@@ -13,7 +14,7 @@ use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::recent::Recent;
 use crate::query::segment::{Segment, What};
-use crate::query::source::{Ended, Source, covered, gone_to};
+use crate::query::source::{Ended, Source, covered, gone_to, is_unpacked};
 use crate::query::survey::Survey;
 use crate::sealed::{Chosen, Wanted};
 use crate::stored::StoredReader;
@@ -181,6 +182,8 @@ impl Query {
     ) -> Vec<Source> {
         let mut files = self.files(reading);
         let mut before: Option<(Source, Ended)> = None;
+        // The last day file that was read, and what was listed by nobody.
+        let (mut plain, mut guessed): (Option<Source>, Vec<Source>) = (None, Vec::new());
         let mut index = 0;
         while let Some(source) = files.get(index).filter(|_| !self.is_stopped()) {
             let source = source.clone();
@@ -198,6 +201,15 @@ impl Query {
                 // Retention removed it after the directory was listed, or it was sealed meanwhile.
                 Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
                     let instead = gone_to(&source, &files);
+                    guessed.extend_from_slice(&instead);
+                    if is_unpacked(&source, plain.as_ref()) && !guessed.contains(&source) {
+                        let error = io::Error::new(error.kind(), UNPACKED);
+                        reading.unreadable.push(Unreadable {
+                            path: source.path(),
+                            offset: 0,
+                            error,
+                        });
+                    }
                     files.splice(index + 1..=index, instead);
                     Ended::Gone
                 }
@@ -206,9 +218,15 @@ impl Query {
                     if offset == 0 { Ended::Unread } else { Ended::Read }
                 }
             };
+            if ended == Ended::Read && source.file().is_some_and(|file| file.form == Form::Plain) {
+                plain = Some(source.clone());
+            }
             before = Some((source, ended));
             index += 1;
         }
         files
     }
 }
+
+const UNPACKED: &str =
+    "was unpacked while its day file was read, of which lines may be missing: ask again";

@@ -185,6 +185,13 @@ pub(super) fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
     [Some(sealed), gzip].into_iter().flatten().collect()
 }
 
+/// Whether a file that others compressed and that is gone is of the day file that was read last: somebody
+/// may have been at work on that then.
+pub(super) fn is_unpacked(source: &Source, last: Option<&Source>) -> bool {
+    let is_packed = source.file().is_some_and(|file| file.form == Form::Gzip);
+    is_packed && last.is_some() && source.in_form(Form::Plain).as_ref() == last
+}
+
 /// Whether a compressed file holds what was read of its day file already, which comes before it.
 pub(super) fn covered(
     query: &Query,

@@ -261,6 +261,22 @@ fn a_file_that_is_unpacked_during_the_query_is_still_found() {
     }
 }
 
+/// The day file was read when it held half of it.
+#[test]
+fn what_was_unpacked_while_it_was_read_is_told() {
+    let text = content(20);
+    let dir = dir(&[(PLAIN, &text[..text.len() / 2])]);
+    let packed = dir.path().join(format!("{PLAIN}.gz"));
+    fs::write(&packed, b"still there when it was listed").unwrap();
+    let reading = query(&dir).scan(&mut |_| {
+        let _ = fs::remove_file(&packed);
+        fs::write(dir.path().join(PLAIN), &text).unwrap();
+    });
+    assert!(reading.is_partial());
+    let told = reading.unreadable[0].error.to_string();
+    assert!(told.contains("unpacked while"), "{told}");
+}
+
 #[test]
 fn a_file_that_becomes_a_part_during_the_query_is_still_found() {
     let dir = dir(&[
