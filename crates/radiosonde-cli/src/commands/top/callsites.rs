@@ -59,19 +59,18 @@ impl Sites {
         self.bytes += bytes;
         *self.times.at(line.ts.as_microsecond()) += 1;
         self.name.clear();
-        // Lines of others have some of it beside what ours have.
-        let is_of_others = line.evt.is_empty() && (line.source.is_none() || line.msg.is_none());
-        let beside = if is_of_others { line.beside() } else { Fields::default() };
+        // Lines of others have it beside what ours have.
+        let is_elsewhere = line.evt.is_empty() && line.source.is_none();
+        let beside = if is_elsewhere { line.beside() } else { Fields::default() };
         let service = line.service.as_deref().unwrap_or_default();
         let among = |names: [&str; 2]| names.into_iter().find_map(|name| beside.text(name));
         let source = line.source.as_deref().or_else(|| among(["logger", "target"]));
-        let msg = line.msg.as_deref().or_else(|| among(["message", "event"]));
         for part in [service, line.evt.as_str(), source.unwrap_or_default()] {
             self.name.push_str(start_of(part, NAME_BYTES_MAX));
             self.name.push(PART);
         }
         match line.evt.as_str() {
-            "log" | "" => pattern(msg.unwrap_or_default(), &mut self.name),
+            "log" | "" => pattern(line.msg.as_deref().unwrap_or_default(), &mut self.name),
             "metric" | "span" => {
                 pattern(line.meta.text("name").unwrap_or_default(), &mut self.name);
             }
